@@ -1,0 +1,43 @@
+//! Where things are on disk unless a flag or the environment says otherwise.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The policy an administrator writes.
+pub const POLICY: &str = "/etc/headroom/policy.toml";
+/// Where further policy files are dropped in, in rising precedence: the vendor's, the administrator's,
+/// those until the next boot.
+pub const POLICY_DIRS: [&str; 3] =
+    ["/usr/lib/headroom/policy.d", "/etc/headroom/policy.d", "/run/headroom/policy.d"];
+/// What outlives a reboot.
+pub const STATE_DIR: &str = "/var/lib/headroom";
+/// Sockets.
+pub const RUNTIME_DIR: &str = "/run/headroom";
+/// The guard's journal in the state directory.
+pub const JOURNAL: &str = "journal";
+/// The guard's socket in the runtime directory.
+pub const GUARD_SOCKET: &str = "guard.sock";
+
+/// The runtime directory the command line goes by: `HEADROOM_RUNTIME_DIR`, else the default.
+#[must_use]
+pub fn runtime_dir() -> PathBuf {
+    env::var_os("HEADROOM_RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from)
+}
+
+/// The state directory the command line goes by: `HEADROOM_STATE_DIR`, else the default.
+#[must_use]
+pub fn state_dir() -> PathBuf {
+    env::var_os("HEADROOM_STATE_DIR").map_or_else(|| STATE_DIR.into(), PathBuf::from)
+}
+
+/// The root under which /proc, /sys, /etc and /var/log are read: `HEADROOM_ROOT`, else `/`.
+#[must_use]
+pub fn root() -> PathBuf {
+    env::var_os("HEADROOM_ROOT").map_or_else(|| "/".into(), PathBuf::from)
+}
+
+/// An absolute path below that root.
+#[must_use]
+pub fn under(root: &Path, absolute: &str) -> PathBuf {
+    root.join(absolute.trim_start_matches('/'))
+}

@@ -1,0 +1,21 @@
+//! The subcommands, a file each: what one takes, and what it does.
+
+pub(crate) mod explain;
+pub(crate) mod guard;
+pub(crate) mod history;
+pub(crate) mod policy;
+pub(crate) mod rank;
+pub(crate) mod setup;
+pub(crate) mod status;
+
+use clap::Args;
+
+use crate::print::Format;
+
+/// What every command takes.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Common {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,139 @@
+//! Opens a log: a file, compressed or not, or standard input, with what is known of its time.
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+
+use super::progress::Watched;
+use super::when::Clock;
+
+/// A log, open for reading.
+pub(super) struct Log {
+    /// What to call it.
+    pub(super) name: String,
+    /// Its bytes, decompressed.
+    pub(super) reader: Box<dyn Read>,
+    /// Whether its bytes come out of a decompressor.
+    pub(super) compressed: bool,
+}
+
+/// The name a path goes by in the answer.
+pub(super) fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Opens a log.
+///
+/// # Errors
+/// What to tell the user: the path, what went wrong and what helps.
+pub(super) fn log(path: &Path) -> Result<(Log, Clock), String> {
+    let name = name(path);
+    if path.as_os_str() == "-" {
+        let reader = Watched::new(io::stdin().lock(), "standard input", None);
+        return decompressed(&name, reader, Clock::now());
+    }
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = opened.map_err(|error| format!("{name}: {}", explained(&error)))?;
+    if metadata.is_dir() {
+        return Err(format!("{name}: is a directory; name the log in it"));
+    }
+    let clock = metadata.modified().map_or_else(|_| Clock::now(), Clock::of_file);
+    let length = metadata.is_file().then_some(metadata.len());
+    decompressed(&name, Watched::new(file, &name, length), clock)
+}
+
+/// Tells a compressed log by its first bytes, whatever it is called.
+fn decompressed(
+    name: &str,
+    mut reader: impl Read + 'static,
+    clock: Clock,
+) -> Result<(Log, Clock), String> {
+    const LONGEST_MAGIC: usize = 8;
+    let failed = |error: io::Error| format!("{name}: {}", explained(&error));
+    let mut magic = Vec::with_capacity(LONGEST_MAGIC);
+    let limit = u64::try_from(LONGEST_MAGIC).unwrap_or(0);
+    reader.by_ref().take(limit).read_to_end(&mut magic).map_err(failed)?;
+    let whole = io::Cursor::new(magic.clone()).chain(reader);
+    let mut compressed = true;
+    let reader: Box<dyn Read> = match magic[..] {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(whole)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(XzReader::new(BufReader::new(whole), true))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Zstd::new(whole)),
+        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H'] => {
+            return Err(format!(
+                "{name}: is a journal; use `journalctl --file {name} -o short-unix | headroom explain -`"
+            ));
+        }
+        [b'B', b'Z', b'h', ..] => {
+            return Err(format!(
+                "{name}: bzip2 is not read; use `bzcat {name} | headroom explain -`"
+            ));
+        }
+        _ => {
+            compressed = false;
+            Box::new(whole)
+        }
+    };
+    Ok((Log { name: name.to_string(), reader, compressed }, clock))
+}
+
+/// zstd's frames one after another, as `zstd` itself reads them.
+struct Zstd<R: Read> {
+    state: Option<StreamingDecoder<BufReader<R>, FrameDecoder>>,
+    rest: Option<BufReader<R>>,
+}
+
+impl<R: Read> Zstd<R> {
+    fn new(reader: R) -> Self {
+        Self { state: None, rest: Some(BufReader::new(reader)) }
+    }
+}
+
+impl<R: Read> Read for Zstd<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        use std::io::BufRead;
+        loop {
+            if let Some(frame) = &mut self.state {
+                let count = frame.read(into)?;
+                if count > 0 || into.is_empty() {
+                    return Ok(count);
+                }
+                self.rest = self.state.take().map(StreamingDecoder::into_inner);
+            }
+            let Some(mut rest) = self.rest.take() else { return Ok(0) };
+            if rest.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            let frame = StreamingDecoder::new(rest)
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, error.to_string()))?;
+            self.state = Some(frame);
+        }
+    }
+}
+
+/// An error of the system in words, with the step that helps where there is one.
+pub(super) fn explained(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".into(),
+        ErrorKind::PermissionDenied => {
+            "not readable for you; root may read it, and members of the group adm what is in /var/log".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// An error while reading on: a decompressor's is the log's own fault.
+pub(super) fn reading_explained(error: &io::Error, compressed: bool) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof if compressed => "its compressed data is cut off".into(),
+        ErrorKind::PermissionDenied => explained(error),
+        _ if compressed => format!("its compressed data is damaged ({error})"),
+        _ => explained(error),
+    }
+}

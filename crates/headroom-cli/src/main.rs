@@ -1,0 +1,72 @@
+//! `headroom`, the command line: what was typed, which command that is, how it ends.
+
+mod cmd;
+mod input;
+mod print;
+mod setup;
+
+use std::io::{self, ErrorKind};
+
+use clap::{Parser, Subcommand};
+use headroom_api::exit::Exit;
+
+/// Keeps a Linux web node serving when memory runs out, and says why it ran out.
+#[derive(Parser, Debug)]
+#[command(
+    name = "headroom",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done, 1 the answer is no, 2 failed, 64 wrong usage, 77 not allowed, 78 bad configuration.
+
+Examples:
+  headroom                       how much room this node has, and who would go next
+  headroom guard --dry-run       what a guard would do here
+  headroom explain kern.log      why memory ran out
+  headroom history               what the guard did"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Headroom per zone, the classes' totals, who would go next, the last incidents
+    Status(cmd::status::StatusArgs),
+    /// The kill order now, with class, rule and reason
+    Rank(cmd::rank::RankArgs),
+    /// The guard in the foreground
+    Guard(cmd::guard::GuardArgs),
+    Explain(cmd::explain::Args),
+    /// Validate or show the policy, or ask which rule takes a process
+    Policy(cmd::policy::PolicyArgs),
+    /// Build the limited zone with systemd units: shows a diff, asks, can be undone
+    Setup(cmd::setup::SetupArgs),
+    /// Incidents and verdicts of the guard
+    History(cmd::history::HistoryArgs),
+}
+
+fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return print::usage(&error),
+    };
+    match cli.command.unwrap_or_else(|| Command::Status(cmd::status::StatusArgs::plain())) {
+        Command::Status(args) => cmd::status::run(&args),
+        Command::Rank(args) => cmd::rank::run(&args),
+        Command::Guard(args) => cmd::guard::run(args),
+        Command::Explain(args) => finish(cmd::explain::run(&args)),
+        Command::Policy(args) => cmd::policy::run(&args),
+        Command::Setup(args) => cmd::setup::run(&args),
+        Command::History(args) => cmd::history::run(&args),
+    }
+}
+
+/// A reader that went away has what it wanted; any other failure to write is one.
+fn finish(result: io::Result<Exit>) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => print::failed(&format!("writing the answer: {error}")),
+    }
+}

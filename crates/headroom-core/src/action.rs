@@ -1,0 +1,205 @@
+//! What is to be done, with its reasons: the values `decide` returns and the guard carries out.
+
+use core::time::Duration;
+
+use crate::snapshot::{Process, ProcessId, ZoneIndex};
+use crate::units::Kib;
+
+/// Why relief began (`contract`: `history`'s `trigger`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The kernel's OOM killer killed at the policy's rate.
+    Kills,
+    /// Headroom is used up.
+    Floor,
+    /// Headroom will be used up within the horizon at the present rate.
+    Horizon,
+    /// Tasks wait for memory that is evicted and read again.
+    Thrashing,
+}
+
+impl Trigger {
+    /// Its name in the journal and every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kills => "kills",
+            Self::Floor => "floor",
+            Self::Horizon => "horizon",
+            Self::Thrashing => "thrashing",
+        }
+    }
+}
+
+/// A zone as it stood when something was decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// The zone's limit; the machine's is its RAM.
+    pub limit: Kib,
+    /// What could still be taken in it, reclaim of caches included.
+    pub available: Kib,
+    /// What is never handed out to expendables.
+    pub floor: Kib,
+    /// How fast `available` falls, in KiB a second; 0 when it does not.
+    pub falling_kib_s: u64,
+    /// Kernel OOM kills in the last second.
+    pub kills: u32,
+    /// Share of the last second in which some task stalled for memory, in per cent.
+    pub stall_percent: Option<u8>,
+    /// Evicted pages that were read again, a second.
+    pub refaults: Option<u64>,
+}
+
+impl Measured {
+    /// Memory that can still be handed out without hurting an essential process.
+    #[must_use]
+    pub const fn headroom(&self) -> Kib {
+        self.available.saturating_sub(self.floor)
+    }
+}
+
+/// What a verdict does to its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relief {
+    /// SIGTERM: there is time to end in order.
+    Terminate,
+    /// SIGKILL, then `process_mrelease(2)`.
+    Kill,
+    /// Stop it (SIGSTOP): it waits for its turn.
+    Pause {
+        /// What it is expected to take yet.
+        need: Kib,
+        /// What is left for it.
+        room: Kib,
+    },
+    /// Let it go on (SIGCONT).
+    Thaw {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// Nothing: no process in the zone may be slain and would give back enough.
+    Nothing,
+}
+
+/// One decision with its reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The incident it belongs to.
+    pub incident: u64,
+    /// The zone that is short.
+    pub zone: ZoneIndex,
+    /// Why now.
+    pub trigger: Trigger,
+    /// The zone's state.
+    pub measured: Measured,
+    /// What is done.
+    pub relief: Relief,
+    /// To whom; `None` when there is nobody.
+    pub process: Option<Process>,
+    /// How old the process was.
+    pub age: Duration,
+    /// A SIGKILL that follows a SIGTERM that did not help in time.
+    pub escalated: bool,
+}
+
+/// What came of a verdict (`contract`: `history`'s `outcome`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It ended.
+    Gone,
+    /// It had ended by itself before the signal was sent.
+    Vanished,
+    /// The kernel refused the signal.
+    Refused,
+    /// It was not paused, since it is connected to something that may wait for it.
+    MayHoldLock,
+    /// It was signalled and would not end in time (uninterruptible sleep); another is chosen.
+    Stuck,
+}
+
+impl Ending {
+    /// Its name in the journal and every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Vanished => "vanished",
+            Self::Refused | Self::MayHoldLock => "refused",
+            Self::Stuck => "failed",
+        }
+    }
+}
+
+/// A verdict's end, with the zone before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The incident it belongs to.
+    pub incident: u64,
+    /// The zone that was short.
+    pub zone: ZoneIndex,
+    /// The process as it was when it was chosen.
+    pub process: Process,
+    /// What became of it.
+    pub ending: Ending,
+    /// From the first signal to the process's end.
+    pub took: Duration,
+    /// Available memory when it was chosen.
+    pub available_before: Kib,
+    /// Available memory when its own had come back.
+    pub available_after: Kib,
+}
+
+/// One thing for the guard to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Scan the processes and decide again at once: what is known of them is too old to choose by.
+    Scan,
+    /// Write `oom_score_adj`.
+    SetScore {
+        /// Whose.
+        id: ProcessId,
+        /// The value.
+        value: i16,
+    },
+    /// A storm began: open an incident.
+    Open {
+        /// Its number, counted since the guard's first start.
+        incident: u64,
+        /// Where.
+        zone: ZoneIndex,
+        /// Why.
+        trigger: Trigger,
+        /// The zone's state.
+        measured: Measured,
+    },
+    /// Carry out a verdict.
+    Relieve(Verdict),
+    /// Say what came of one.
+    Tell(Outcome),
+    /// The storm is over.
+    Close {
+        /// Its number.
+        incident: u64,
+        /// How long it lasted.
+        lasted: Duration,
+        /// How many processes were slain in it.
+        slain: u32,
+        /// How many the kernel killed in it.
+        kernel_kills: u32,
+    },
+}
+
+/// What the guard reports back about a victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The signal was sent.
+    Signalled,
+    /// It was gone before.
+    Vanished,
+    /// The kernel said no.
+    Refused,
+    /// It is connected to something that may wait for it, and runs on.
+    MayHoldLock,
+    /// Its pidfd says that it has ended.
+    Ended,
+}

@@ -1,0 +1,327 @@
+//! Pausing as admission: jobs stacked on each other run one after another instead of dying together.
+//!
+//! Each running job has an expected need: what jobs of the same command line took before, else as
+//! much again as it has, while it grows. From the oldest to the youngest those whose need fits the
+//! room run and the others wait. The oldest always runs: somebody must end for room to return.
+//! It begins early enough for that one to finish, because the needs are compared with the room while
+//! all are still small.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::kinds::{Kinds, kind_of};
+use crate::action::Measured;
+use crate::policy::{Class, Thresholds};
+use crate::snapshot::{Moment, Process, ProcessId, Snapshot, ZoneIndex};
+use crate::units::Kib;
+
+/// Smaller processes are not worth a pause; they are reckoned with by number.
+const SMALL: Kib = Kib::from_mib(15);
+/// What a small, young process may grow to before it is looked at for itself.
+const SMALL_NEED: Kib = Kib::from_mib(16);
+/// What has less is a shell that waits for the job and not the job.
+const WORTH_COUNTING: Kib = Kib::from_mib(2);
+/// That many of them at the most are reckoned with.
+const SMALL_COUNTED: u64 = 4;
+/// A job of a kind not seen before is expected to need at least this while it grows.
+const UNKNOWN_NEED: Kib = Kib::from_mib(64);
+/// A job that has stopped growing may still need this much.
+const SETTLED_NEED: Kib = Kib::from_mib(8);
+/// More than this is growth and not noise.
+const GROWTH: Kib = Kib::from_mib(1);
+/// A job that did not grow for this long of its own time has what it needs.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+/// A paused job goes on only when there is this much more room than it needs: no to and fro.
+const THAW_EXTRA: Kib = Kib::from_mib(8);
+/// Between two thaws what the first takes must show.
+const THAW_EVERY: Duration = Duration::from_millis(300);
+/// What a pause gives shows after this.
+const PAUSE_SHOWS: Duration = Duration::from_millis(150);
+/// A job that may hold a lock is asked again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Jobs that are kept track of; the rest is left to slaying.
+const MOST: usize = 128;
+/// Zones a job can be in, the machine included.
+const ZONES: usize = 9;
+
+/// All that is remembered of jobs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Admission {
+    jobs: Vec<Job>,
+    kinds: Kinds,
+    seen: Moment,
+    last_thaw: Option<Moment>,
+    last_pause: Option<Moment>,
+    turns: Vec<(Process, Turn)>,
+}
+
+/// A job: an expendable process large enough to matter.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    process: Process,
+    kind: u64,
+    peak: Kib,
+    /// What it had when it last grew, and when that was.
+    mark: Kib,
+    grew: Moment,
+    held_since: Option<Moment>,
+    not_before: Moment,
+    slain: bool,
+}
+
+/// What is to be done with a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Stop it: its need does not fit.
+    Pause {
+        /// What it is expected to take yet.
+        need: Kib,
+        /// What is left for it.
+        room: Kib,
+    },
+    /// Let it go on.
+    Thaw {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// It waited longer than the policy lets anybody wait.
+    Overdue {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// It ended while it was paused.
+    Vanished {
+        /// How long it waited.
+        waited: Duration,
+    },
+}
+
+impl Admission {
+    /// Room for as many jobs as are kept track of, so that none is made later.
+    pub(super) fn new() -> Self {
+        Self {
+            jobs: Vec::with_capacity(MOST),
+            turns: Vec::with_capacity(2 * MOST),
+            ..Self::default()
+        }
+    }
+
+    /// Whether any job is held.
+    pub(super) fn holds_any(&self) -> bool {
+        self.jobs.iter().any(|j| j.held_since.is_some())
+    }
+
+    /// Whether somebody was paused so short a time ago that it does not show yet.
+    pub(super) fn paused_just_now(&self, now: Moment) -> bool {
+        self.last_pause.is_some_and(|last| now.since(last) < PAUSE_SHOWS)
+    }
+
+    /// Whether jobs must be watched closely: one grows.
+    pub(super) fn any_grows(&self, now: Moment) -> bool {
+        self.jobs.iter().any(|j| j.is_growing(now))
+    }
+
+    /// It is being slain: its peak says nothing about its kind, and it is not paused any more.
+    pub(super) fn note_slain(&mut self, id: ProcessId) {
+        for job in self.jobs.iter_mut().filter(|j| j.process.id == id) {
+            job.slain = true;
+            job.held_since = None;
+        }
+    }
+
+    /// It could not be paused, or must not be: it may hold what others wait for.
+    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) {
+        for job in self.jobs.iter_mut().filter(|j| j.process.id == id) {
+            job.held_since = None;
+            job.not_before = at.after(ASK_AGAIN);
+        }
+    }
+
+    /// Whether this scan was taken in already.
+    pub(super) fn has_seen(&self, snapshot: &Snapshot) -> bool {
+        self.seen == snapshot.scanned
+    }
+
+    /// The next of the turns that [`Self::turns`] found.
+    pub(super) fn next_turn(&mut self) -> Option<(Process, Turn)> {
+        self.turns.pop()
+    }
+
+    /// Takes in a new scan.
+    pub(super) fn see(&mut self, snapshot: &Snapshot) {
+        self.seen = snapshot.scanned;
+        let now = snapshot.at;
+        let Self { jobs, kinds, turns, .. } = self;
+        turns.clear();
+        jobs.retain(|job| {
+            let alive = find(snapshot, job.process.id).is_some_and(|p| !p.ending);
+            if !alive {
+                if !job.slain && job.peak >= SMALL {
+                    kinds.learn(job.kind, job.peak);
+                }
+                if let Some(since) = job.held_since {
+                    turns.push((job.process, Turn::Vanished { waited: now.since(since) }));
+                }
+            }
+            alive
+        });
+        for process in &snapshot.processes {
+            if process.class != Class::Expendable
+                || process.ending
+                || process.id.pid == snapshot.own_pid
+            {
+                continue;
+            }
+            let full = jobs.len() >= MOST;
+            match jobs.iter_mut().find(|j| j.process.id == process.id) {
+                Some(job) => job.see(process, now),
+                None if process.gives_back >= SMALL && !full => {
+                    jobs.push(Job::new(process, now));
+                }
+                None => {}
+            }
+        }
+        jobs.sort_unstable_by_key(|j| (j.process.id.start_ticks, j.process.id.pid));
+    }
+
+    /// Goes through the jobs from the oldest to the youngest and finds whose turn changes.
+    pub(super) fn turns(
+        &mut self,
+        snapshot: &Snapshot,
+        thresholds: &Thresholds,
+        zones: impl Iterator<Item = Option<Measured>>,
+    ) {
+        let now = snapshot.at;
+        let mut rooms = [None; ZONES];
+        for (room, measured) in rooms.iter_mut().zip(zones) {
+            *room = measured
+                .map(|m| m.available.saturating_sub(thresholds.admission_floor_of(m.limit)));
+        }
+        let small = self.small_ones(snapshot);
+        take(&mut rooms, |_| true, Kib(small.saturating_mul(SMALL_NEED.0)));
+        let mut running = false;
+        let Self { jobs, kinds, last_thaw, last_pause, turns, .. } = self;
+        for job in jobs.iter_mut().filter(|j| !j.slain) {
+            // Stopped by somebody else: not ours to wake, and it takes nothing meanwhile.
+            if job.process.paused && job.held_since.is_none() {
+                continue;
+            }
+            let need = job.need(kinds, now);
+            let room = room_of(&rooms, &job.process);
+            let extra = if job.held_since.is_some() { THAW_EXTRA } else { Kib::ZERO };
+            let fits = need.saturating_add(extra) <= room || !running;
+            match job.held_since {
+                None if fits || now < job.not_before => {
+                    take(&mut rooms, |zone| job.process.is_in(zone), need);
+                    running = true;
+                }
+                None => {
+                    job.held_since = Some(now);
+                    *last_pause = Some(now);
+                    turns.push((job.process, Turn::Pause { need, room }));
+                }
+                Some(since) => {
+                    let waited = now.since(since);
+                    let soon = last_thaw.is_some_and(|last| now.since(last) < THAW_EVERY);
+                    if fits && !soon {
+                        *last_thaw = Some(now);
+                        job.held_since = None;
+                        job.grew = now;
+                        turns.push((job.process, Turn::Thaw { waited }));
+                    }
+                    if fits {
+                        take(&mut rooms, |zone| job.process.is_in(zone), need);
+                        running = true;
+                    } else if waited >= thresholds.pause_limit.0 {
+                        turns.push((job.process, Turn::Overdue { waited }));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Young expendables that are still small: each may become a job.
+    fn small_ones(&self, snapshot: &Snapshot) -> u64 {
+        let counts = |p: &&Process| {
+            p.gives_back < SMALL && p.gives_back >= WORTH_COUNTING && is_young(p, snapshot.at)
+        };
+        let count = snapshot.processes.iter().filter(counts).count();
+        u64::try_from(count).unwrap_or(u64::MAX).min(SMALL_COUNTED)
+    }
+}
+
+impl Job {
+    fn new(process: &Process, now: Moment) -> Self {
+        // An old one that is seen for the first time, when the guard starts, is not taken for growing
+        // before it does.
+        let is_young = process.age(now) < SETTLED_AFTER;
+        Self {
+            process: *process,
+            kind: kind_of(process.command.as_bytes()),
+            peak: process.gives_back,
+            mark: process.gives_back,
+            grew: if is_young { now } else { Moment::default() },
+            held_since: None,
+            not_before: Moment::default(),
+            slain: false,
+        }
+    }
+
+    fn see(&mut self, process: &Process, now: Moment) {
+        self.process = *process;
+        self.peak = self.peak.max(process.gives_back);
+        if process.gives_back >= self.mark.saturating_add(GROWTH) {
+            self.mark = process.gives_back;
+            self.grew = now;
+        }
+        // Somebody else let it go on.
+        if self.held_since.is_some_and(|since| since < now) && !process.paused {
+            self.held_since = None;
+        }
+    }
+
+    fn is_growing(&self, now: Moment) -> bool {
+        self.held_since.is_none() && !self.process.paused && now.since(self.grew) < SETTLED_AFTER
+    }
+
+    /// What it is expected to take yet.
+    fn need(&self, kinds: &Kinds, now: Moment) -> Kib {
+        let has = self.process.gives_back;
+        match kinds.peak(self.kind) {
+            Some(peak) if peak > has => peak.saturating_sub(has),
+            Some(peak) if has <= peak.percent(105) => SETTLED_NEED,
+            _ if self.held_since.is_some() || self.is_growing(now) => has.max(UNKNOWN_NEED),
+            _ => SETTLED_NEED,
+        }
+    }
+}
+
+fn is_young(process: &Process, now: Moment) -> bool {
+    process.class == Class::Expendable && !process.ending && process.age(now) < SETTLED_AFTER
+}
+
+/// Whether an expendable was born so short a time ago that it may yet become a job.
+pub(super) fn is_any_young(snapshot: &Snapshot) -> bool {
+    snapshot.processes.iter().any(|p| is_young(p, snapshot.at))
+}
+
+fn find(snapshot: &Snapshot, id: ProcessId) -> Option<&Process> {
+    // In the order of their pids, as /proc lists them.
+    let at = snapshot.processes.partition_point(|p| p.id.pid < id.pid);
+    snapshot.processes.get(at).filter(|p| p.id == id)
+}
+
+/// The room left for a process: that of the tightest of its zones.
+fn room_of(rooms: &[Option<Kib>; ZONES], process: &Process) -> Kib {
+    let zones = (0u8..).map(ZoneIndex);
+    let own = rooms.iter().zip(zones).filter(|(_, zone)| process.is_in(*zone));
+    own.filter_map(|(room, _)| *room).min().unwrap_or(Kib::ZERO)
+}
+
+fn take(rooms: &mut [Option<Kib>; ZONES], is_in: impl Fn(ZoneIndex) -> bool, need: Kib) {
+    for (room, zone) in rooms.iter_mut().zip((0u8..).map(ZoneIndex)) {
+        if is_in(zone) {
+            *room = room.map(|room| room.saturating_sub(need));
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The decision: from what was sensed to what is to be done. Pure, total, and without allocation
+//! once its buffers have their size.
+//!
+//! Relief goes one process at a time in a zone: choose, signal, wait for the end, wait until its
+//! memory is back, look again. Peers that kill faster kill more than they need
+//! (earlyoom's issues 121 and 309).
+
+mod admission;
+mod kinds;
+mod rank;
+mod relief;
+mod trigger;
+mod turns;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub use rank::rank;
+
+use crate::action::{Action, Measured, Report, Trigger};
+use crate::policy::Policy;
+use crate::snapshot::{Moment, ProcessId, Snapshot, ZoneIndex};
+use crate::units::Kib;
+use admission::Admission;
+use relief::ZoneRelief;
+use zone::ZoneHistory;
+
+/// The longest time between two looks at a node at rest.
+const SLOWEST: Duration = Duration::from_secs(1);
+/// The shortest time between two looks, in a storm.
+const FASTEST: Duration = Duration::from_millis(20);
+/// No less often than this while a storm lasts.
+const STORM: Duration = Duration::from_millis(100);
+/// Memory that may be filled unseen, a second: about what one core can fill with zeroes through page
+/// faults. Faster fills are caught by the kernel's PSI trigger.
+const FASTEST_FILL_KIB_S: u64 = 512 * 1024;
+/// A process table older than this is not chosen from.
+const STALE: Duration = Duration::from_millis(30);
+/// How often processes are looked at when nothing is short, so that new ones are classed.
+const SCAN_AT_REST: Duration = Duration::from_secs(1);
+
+/// What the guard remembers between two looks.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    zones: Vec<Zone>,
+    incident: Option<Incident>,
+    last_incident: u64,
+    scored: Moment,
+    admission: Admission,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Zone {
+    history: ZoneHistory,
+    relief: ZoneRelief,
+    measured: Option<Measured>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Incident {
+    number: u64,
+    opened: Moment,
+    calm_since: Option<Moment>,
+    slain: u32,
+    kernel_kills_before: Option<u64>,
+}
+
+impl State {
+    /// A state for a policy with this many zones, that numbers its incidents from the last one on.
+    #[must_use]
+    pub fn new(zones: usize, last_incident: u64) -> Self {
+        let mut state = Self { last_incident, admission: Admission::new(), ..Self::default() };
+        state.zones.resize_with(zones + 1, Zone::default);
+        state
+    }
+
+    /// Makes room for another policy's zones; what was known of the machine stays.
+    pub fn use_zones(&mut self, zones: usize) {
+        self.zones.truncate(1);
+        self.zones.resize_with(zones + 1, Zone::default);
+    }
+
+    /// A zone's state at the last look; `None` when it did not exist then.
+    #[must_use]
+    pub fn measured(&self, zone: ZoneIndex) -> Option<&Measured> {
+        self.zones.get(usize::from(zone.0))?.measured.as_ref()
+    }
+
+    /// The number of the incident that is open, if one is.
+    #[must_use]
+    pub fn open_incident(&self) -> Option<u64> {
+        self.incident.map(|i| i.number)
+    }
+
+    /// Whether relief waits for this process to end.
+    #[must_use]
+    pub fn awaits(&self, id: ProcessId) -> bool {
+        self.zones.iter().any(|z| z.relief.victim() == Some(id))
+    }
+
+    /// Takes in what came of an action on a process. Call [`decide`] afterwards.
+    pub fn report(&mut self, id: ProcessId, what: Report, at: Moment) {
+        for zone in &mut self.zones {
+            zone.relief.report(id, what, at);
+        }
+        if matches!(what, Report::Refused | Report::MayHoldLock) {
+            self.admission.note_refused(id, at);
+        }
+    }
+}
+
+/// Decides. What is to be done is put into `actions`, which is emptied first; the return value says
+/// how long nothing needs to be looked at unless something happens.
+pub fn decide(
+    state: &mut State,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    actions: &mut Vec<Action>,
+) -> Duration {
+    actions.clear();
+    let thresholds = policy.thresholds();
+    sense_zones(state, snapshot, policy);
+
+    // Jobs first: who can be made to wait need not be slain.
+    let mut next = turns::admit(state, snapshot, policy, actions);
+    let mut storm = state.admission.holds_any();
+    for index in 0..state.zones.len() {
+        let zone = ZoneIndex(u8::try_from(index).unwrap_or(u8::MAX));
+        let Some(measured) = state.zones[index].measured else { continue };
+        let reason = trigger::trigger(&measured, thresholds);
+        if let Some(trigger) = reason {
+            open(state, snapshot, zone, trigger, &measured, actions);
+        }
+        let incident = state.incident.map_or(0, |i| i.number);
+        let spared = |id: ProcessId| state.zones.iter().any(|z| z.relief.victim() == Some(id));
+        let step = relief::step(
+            &state.zones[index].relief,
+            &relief::Situation {
+                snapshot,
+                policy,
+                zone,
+                measured: &measured,
+                reason,
+                incident,
+                paused_just_now: state.admission.paused_just_now(snapshot.at),
+            },
+            spared,
+        );
+        let wait = step.wait;
+        turns::take(state, index, step, actions);
+        let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
+        storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
+        next = next.min(period(&measured)).min(wait);
+    }
+    close(state, snapshot, storm, thresholds.calm_time.0, actions);
+    if state.incident.is_some() {
+        next = next.min(STORM);
+    }
+    if snapshot.at.since(snapshot.scanned) >= SCAN_AT_REST && !actions.contains(&Action::Scan) {
+        actions.push(Action::Scan);
+    }
+    scores(state, snapshot, policy, actions);
+    next.clamp(FASTEST, SLOWEST)
+}
+
+fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
+    for (index, zone) in state.zones.iter_mut().enumerate() {
+        match index.checked_sub(1) {
+            None => zone.history.note_machine(snapshot),
+            Some(below) => match snapshot.zones.get(below).copied().flatten() {
+                Some(reading) => zone.history.note_cgroup(snapshot, &reading),
+                None => zone.history.forget(),
+            },
+        }
+        zone.measured = zone.history.measured(policy.thresholds());
+    }
+}
+
+/// After each scan: who does not yet carry what the class asks for. Last in the list, since nobody
+/// is in danger by it now; what a full list has no room for comes with the next scan.
+fn scores(state: &mut State, snapshot: &Snapshot, policy: &Policy, actions: &mut Vec<Action>) {
+    if snapshot.scanned == state.scored {
+        return;
+    }
+    state.scored = snapshot.scanned;
+    let own = snapshot.own_pid;
+    for process in snapshot.processes.iter().filter(|p| p.id.pid != own && !p.ending) {
+        let Some(current) = process.oom_score_adj else { continue };
+        if let Some(value) = policy.score_to_set(process.class, process.rule, current) {
+            if actions.len() == actions.capacity() {
+                return;
+            }
+            actions.push(Action::SetScore { id: process.id, value });
+        }
+    }
+}
+
+fn open(
+    state: &mut State,
+    snapshot: &Snapshot,
+    zone: ZoneIndex,
+    trigger: Trigger,
+    measured: &Measured,
+    actions: &mut Vec<Action>,
+) {
+    if state.incident.is_some() {
+        return;
+    }
+    state.last_incident += 1;
+    state.incident = Some(Incident {
+        number: state.last_incident,
+        opened: snapshot.at,
+        calm_since: None,
+        slain: 0,
+        kernel_kills_before: snapshot
+            .vm
+            .oom_kill
+            .map(|now| now.saturating_sub(u64::from(measured.kills))),
+    });
+    let incident = state.last_incident;
+    actions.push(Action::Open { incident, zone, trigger, measured: *measured });
+}
+
+fn close(
+    state: &mut State,
+    snapshot: &Snapshot,
+    storm: bool,
+    calm_time: Duration,
+    actions: &mut Vec<Action>,
+) {
+    let Some(incident) = &mut state.incident else { return };
+    if storm {
+        incident.calm_since = None;
+        return;
+    }
+    let since = *incident.calm_since.get_or_insert(snapshot.at);
+    if snapshot.at.since(since) < calm_time {
+        return;
+    }
+    let kills = match (snapshot.vm.oom_kill, incident.kernel_kills_before) {
+        (Some(now), Some(before)) => now.saturating_sub(before),
+        _ => 0,
+    };
+    actions.push(Action::Close {
+        incident: incident.number,
+        lasted: since.since(incident.opened),
+        slain: incident.slain,
+        kernel_kills: u32::try_from(kills).unwrap_or(u32::MAX),
+    });
+    state.incident = None;
+}
+
+/// How long a zone can be left alone: as long as even a fast fill would need to reach the floor, and
+/// a quarter of what the present rate leaves.
+fn period(measured: &Measured) -> Duration {
+    let headroom = measured.headroom();
+    if headroom == Kib::ZERO {
+        return FASTEST;
+    }
+    let fill = Duration::from_millis(headroom.0.saturating_mul(1000) / FASTEST_FILL_KIB_S);
+    trigger::gone_in(measured).map_or(fill, |time| fill.min(time / 4))
+}
+
+/// Whether the process table is fresh enough to choose from.
+fn is_fresh(snapshot: &Snapshot) -> bool {
+    snapshot.at.since(snapshot.scanned) <= STALE
+}

@@ -1,0 +1,140 @@
+//! Pausing: jobs stacked on each other finish one after another.
+
+use super::*;
+
+/// A job of 160 MiB that grows at `mib_s`, works for twelve seconds and ends.
+fn job(pid: i32, mib_s: u64) -> Grower {
+    let mut job = Grower { works: Some(Duration::from_secs(12)), ..growing(pid, mib_s, 160) };
+    job.process.id.start_ticks += u64::try_from(pid).unwrap();
+    job
+}
+
+fn stack(jobs: i32, permissive: bool) -> Node {
+    let mut node = Node::new(shop());
+    node.policy.permissive_memory_management = permissive;
+    for n in 0..jobs {
+        node.growers.push(job(100 + n, 20));
+    }
+    node
+}
+
+fn counts(node: &Node) -> (usize, usize) {
+    let of = |what: fn(&Relief) -> bool| node.verdicts().filter(|v| what(&v.relief)).count();
+    (of(|r| matches!(r, Relief::Pause { .. })), of(|r| matches!(r, Relief::Thaw { .. })))
+}
+
+#[test]
+fn ten_stacked_jobs_all_finish_and_memory_never_falls_under_the_floor() {
+    let mut node = stack(10, true);
+    node.run(200);
+    assert_eq!((node.finished.len(), node.slain()), (10, vec![]), "{:?}", node.finished);
+    assert_eq!(node.finished[0], 100, "the oldest first");
+    let floor = node.policy.thresholds().floor_of(node.snapshot.memory.total);
+    assert!(node.least_available >= floor, "{} left", node.least_available);
+    let (pauses, thaws) = counts(&node);
+    assert_eq!(pauses, thaws, "whoever was paused went on");
+    assert!(pauses < 40, "no to and fro: {pauses} pauses");
+    assert!(
+        matches!(node.log.last(), Some(Action::Close { slain: 0, .. })),
+        "{:?}",
+        node.log.last()
+    );
+}
+
+#[test]
+fn strict_lets_nobody_wait_for_ever() {
+    let mut node = stack(10, false);
+    node.run(200);
+    assert_eq!(node.finished.len() + node.slain().len(), 10);
+    assert!(node.finished.len() >= 6, "{:?} finished, {:?} slain", node.finished, node.slain());
+    let limit = node.policy.thresholds().pause_limit.0;
+    let longest = node.log.iter().filter_map(|a| match a {
+        Action::Relieve(Verdict { relief: Relief::Thaw { waited }, .. }) => Some(*waited),
+        _ => None,
+    });
+    assert!(longest.max().unwrap_or_default() <= limit + Duration::from_secs(1));
+}
+
+#[test]
+fn jobs_that_fit_together_are_left_alone() {
+    let mut node = stack(2, true);
+    node.growers.iter_mut().for_each(|g| g.most = g.most.min(Kib::from_mib(80)));
+    node.run(60);
+    assert_eq!((node.finished.len(), counts(&node)), (2, (0, 0)));
+    assert_eq!(node.log, [], "nothing to say");
+}
+
+#[test]
+fn a_job_larger_than_the_node_ends_as_fast_as_without_pausing() {
+    let ends_after = |pausing: bool| {
+        let mut node = Node::new(shop());
+        if !pausing {
+            node.policy.strict.pause_limit.0 = Duration::ZERO;
+        }
+        node.growers.push(growing(100, 100, 4000));
+        let began = node.snapshot.at;
+        while node.slain().is_empty() {
+            let wait = node.act();
+            node.pass(wait.min(Duration::from_millis(20)));
+        }
+        node.snapshot.at.since(began)
+    };
+    assert_eq!(ends_after(true), ends_after(false));
+}
+
+#[test]
+fn a_connected_job_is_never_kept_waiting() {
+    let mut node = stack(6, true);
+    node.growers.iter_mut().for_each(|g| g.connected = true);
+    for _ in 0..3000 {
+        node.act();
+        assert!(node.growers.iter().all(|g| !g.process.paused));
+        node.pass(Duration::from_millis(20));
+    }
+    assert!(!node.slain().is_empty(), "what may not wait and does not fit is slain");
+}
+
+#[test]
+fn a_paused_job_that_its_owner_ends_is_forgotten() {
+    let mut node = stack(10, true);
+    node.run(5);
+    let paused: Vec<_> =
+        node.growers.iter().filter(|g| g.process.paused).map(|g| g.process.id.pid).collect();
+    assert!(!paused.is_empty());
+    node.growers.retain(|g| !g.process.paused);
+    node.run(60);
+    assert_eq!(node.state.open_incident(), None);
+    let told = node.log.iter().filter(|a| {
+        matches!(a, Action::Tell(o) if o.ending == Ending::Vanished && paused.contains(&o.process.id.pid))
+    });
+    assert_eq!(told.count(), paused.len());
+}
+
+#[test]
+fn a_job_that_somebody_else_stopped_is_not_ours_to_wake() {
+    let mut node = stack(3, true);
+    node.growers[3].process.paused = true;
+    node.run(100);
+    assert!(node.growers.iter().any(|g| g.process.id.pid == 100 && g.process.paused));
+    assert_eq!(node.finished.len(), 2);
+}
+
+#[test]
+fn what_a_kind_took_before_is_known_the_next_time() {
+    let mut node = stack(1, true);
+    node.run(60);
+    let before = node.log.len();
+    for n in 0..5 {
+        node.growers.push(job(200 + n, 20));
+    }
+    node.run(10);
+    // Three of 160 MiB fit into what there is and the other two do not: known as soon as they are seen.
+    let needs: Vec<_> = node.log[before..]
+        .iter()
+        .filter_map(|a| match a {
+            Action::Relieve(Verdict { relief: Relief::Pause { need, .. }, .. }) => Some(*need),
+            _ => None,
+        })
+        .collect();
+    assert!(needs.first().is_some_and(|n| *n > Kib::from_mib(100)), "{needs:?}");
+}

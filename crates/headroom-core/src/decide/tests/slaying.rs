@@ -1,0 +1,163 @@
+//! Slaying: who goes, when, and that the shop never does.
+
+use super::*;
+
+#[test]
+fn a_runaway_is_ended_and_the_shop_is_not() {
+    let mut node = Node::new(shop());
+    node.growers.push(growing(100, 200, 4000));
+    node.run(20);
+    assert_eq!(node.slain(), [100]);
+    assert!(node.growers.iter().any(|g| g.process.id.pid == 10));
+    let opened = node.log.iter().filter(|a| matches!(a, Action::Open { .. })).count();
+    let closed: Vec<_> = node
+        .log
+        .iter()
+        .filter_map(|a| match a {
+            Action::Close { slain, .. } => Some(*slain),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((opened, closed), (1, vec![1]));
+}
+
+#[test]
+fn memory_never_runs_out_before_relief_comes() {
+    for mib_s in [10, 50, 200, 400] {
+        let mut node = Node::new(shop());
+        node.growers.push(growing(100, mib_s, 4000));
+        let mut least = Kib(u64::MAX);
+        while node.growers.len() > 3 {
+            let wait = node.act();
+            node.pass(wait.min(Duration::from_millis(15)));
+            least = least.min(node.snapshot.memory.available);
+        }
+        assert!(least > Kib::from_mib(64), "{mib_s} MiB/s: {least} left");
+    }
+}
+
+#[test]
+fn of_stacked_jobs_the_youngest_go_and_the_oldest_finishes() {
+    let mut node = Node::new(shop());
+    node.policy.strict.pause_limit.0 = Duration::ZERO;
+    for n in 0..10 {
+        let mut job = growing(100 + n, 7, 160);
+        job.process.id.start_ticks += u64::try_from(n).unwrap();
+        node.growers.push(job);
+    }
+    node.run(60);
+    let slain = node.slain();
+    assert!(!slain.contains(&100), "the oldest finishes: {slain:?}");
+    assert!(slain.len() < 9, "no more than needed: {slain:?}");
+    assert_eq!(slain[0], 109, "the youngest goes first");
+}
+
+#[test]
+fn nothing_is_done_at_rest_and_looking_is_rare() {
+    let mut node = Node::new(shop());
+    node.growers.push(still(100, Class::Expendable, 100));
+    let wait = node.act();
+    assert!(wait >= Duration::from_millis(500), "{wait:?}");
+    node.run(30);
+    assert!(node.log.iter().all(|a| matches!(a, Action::SetScore { .. })), "{:?}", node.log);
+}
+
+#[test]
+fn the_deaf_are_killed_after_the_grace_and_the_stuck_do_not_hold_up_relief() {
+    let mut node = Node::new(shop());
+    node.growers.push(Grower { deaf: true, ..growing(100, 20, 470) });
+    node.run(30);
+    let signals: Vec<_> = node.verdicts().map(|v| v.relief).collect();
+    assert_eq!(signals, [Relief::Terminate, Relief::Kill]);
+
+    let mut node = Node::new(shop());
+    node.growers.push(Grower { stuck: true, ..growing(100, 100, 400) });
+    node.growers.push(growing(101, 20, 4000));
+    node.run(30);
+    assert!(node.slain().contains(&101), "{:?}", node.slain());
+    assert!(node.log.iter().any(|a| matches!(
+        a,
+        Action::Tell(o) if o.ending == Ending::Stuck && o.process.id.pid == 100
+    )));
+}
+
+#[test]
+fn when_nobody_may_go_it_is_said_once_and_not_every_time() {
+    let mut node = Node::new(shop());
+    node.taken_else = Kib::from_mib(700);
+    node.growers.push(still(100, Class::Expendable, 2));
+    node.run(9);
+    let verdicts: Vec<_> = node.verdicts().collect();
+    assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+    assert_eq!((verdicts[0].relief, verdicts[0].process), (Relief::Nothing, None));
+}
+
+#[test]
+fn kernel_kills_at_the_policys_rate_call_for_relief_though_memory_looks_free() {
+    let mut node = Node::new(shop());
+    node.growers.push(still(100, Class::Expendable, 300));
+    node.snapshot.vm.oom_kill = Some(7);
+    node.run(3);
+    assert_eq!(node.slain(), [0; 0], "old kills are no reason");
+    node.snapshot.vm.oom_kill = Some(8);
+    node.run(3);
+    assert_eq!(node.slain(), [0; 0], "one is under the strict rate of two");
+    node.snapshot.vm.oom_kill = Some(10);
+    node.run(3);
+    assert_eq!(node.slain(), [100]);
+    assert_eq!(node.verdicts().next().map(|v| v.trigger), Some(Trigger::Kills));
+}
+
+#[test]
+fn thrashing_needs_both_stall_and_refaults() {
+    let storm = |stall_ms: u64, refaults: u64| {
+        let mut node = Node::new(shop());
+        node.growers.push(still(100, Class::Expendable, 300));
+        for _ in 0..100 {
+            node.pass(Duration::from_millis(20));
+            let pressure = node.snapshot.pressure.get_or_insert_default();
+            pressure.some_total_us += stall_ms * 20;
+            *node.snapshot.vm.refault_file.get_or_insert(0) += refaults / 50;
+            node.act();
+        }
+        node.slain()
+    };
+    assert_eq!(storm(600, 5000), [100]);
+    assert_eq!(storm(600, 100), [0; 0]);
+    assert_eq!(storm(10, 5000), [0; 0]);
+}
+
+#[test]
+fn what_the_kernel_does_not_show_is_no_reason_to_act() {
+    let mut node = Node::new(shop());
+    node.growers.push(still(100, Class::Expendable, 300));
+    node.snapshot.pressure = None;
+    node.snapshot.vm = crate::snapshot::VmCounters::default();
+    node.run(5);
+    assert_eq!(node.slain(), [0; 0]);
+    node.snapshot.pressure = Some(Pressure { some_total_us: 1 << 40, ..Pressure::default() });
+    node.run(1);
+    assert_eq!(node.slain(), [0; 0], "a counter that jumps while refaults are unknown");
+}
+
+#[test]
+fn a_clock_that_jumps_back_stops_nothing() {
+    let mut node = Node::new(shop());
+    node.growers.push(growing(100, 50, 4000));
+    node.act();
+    node.snapshot.at = Moment(node.snapshot.at.0 - 5_000_000_000);
+    node.run(40);
+    assert_eq!(node.slain(), [100]);
+}
+
+#[test]
+fn scores_are_set_once_after_a_scan_and_never_for_oneself() {
+    let mut node = Node::new(vec![still(10, Class::Essential, 400)]);
+    node.growers[0].process.oom_score_adj = Some(0);
+    let mut own = still(2, Class::Expendable, 1);
+    own.process.oom_score_adj = Some(0);
+    node.growers.push(own);
+    node.act();
+    let id = node.growers[0].process.id;
+    assert_eq!(node.log, [Action::SetScore { id, value: -999 }]);
+}

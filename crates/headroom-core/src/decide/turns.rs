@@ -1,0 +1,133 @@
+//! Where admission and relief meet: turns become verdicts, and whoever is slain waits no longer.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::admission::{Turn, is_any_young};
+use super::{SLOWEST, State, is_fresh, open, relief};
+use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::policy::Policy;
+use crate::snapshot::{Process, Snapshot, ZoneIndex};
+
+/// How often jobs are looked at while one grows or was just born.
+const SCAN_GROWING: Duration = Duration::from_millis(100);
+/// How often while one waits and none grows.
+const SCAN_WAITING: Duration = Duration::from_millis(250);
+/// Memory that goes faster than this, a second, goes to somebody who may be a job.
+const FALLING_KIB_S: u64 = 16 * 1024;
+
+/// Takes a step of relief in a zone.
+pub(super) fn take(state: &mut State, index: usize, step: relief::Step, actions: &mut Vec<Action>) {
+    if let Some(Action::Relieve(Verdict { process: Some(process), escalated, .. })) = step.action {
+        state.admission.note_slain(process.id);
+        if let Some(incident) = state.incident.as_mut().filter(|_| !escalated) {
+            incident.slain += 1;
+        }
+    }
+    actions.extend(step.action);
+    state.zones[index].relief = step.relief;
+}
+
+/// Pauses and thaws jobs; returns how long nothing of the kind needs to be looked at.
+pub(super) fn admit(
+    state: &mut State,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    actions: &mut Vec<Action>,
+) -> Duration {
+    let Some(machine) = state.zones.first().and_then(|z| z.measured) else { return SLOWEST };
+    let off = policy.thresholds().pause_limit.0 == Duration::ZERO;
+    if off && !state.admission.holds_any() {
+        return SLOWEST;
+    }
+    if !state.admission.has_seen(snapshot) && is_fresh(snapshot) {
+        state.admission.see(snapshot);
+        let zones = state.zones.iter().map(|z| z.measured);
+        state.admission.turns(snapshot, policy.thresholds(), zones);
+        while let Some((process, turn)) = state.admission.next_turn() {
+            carry(state, snapshot, policy, &machine, process, turn, actions);
+        }
+    }
+    let falls = machine.falling_kib_s >= FALLING_KIB_S;
+    let often = match () {
+        () if falls || state.admission.any_grows(snapshot.at) || is_any_young(snapshot) => {
+            SCAN_GROWING
+        }
+        () if state.admission.holds_any() => SCAN_WAITING,
+        () => return SLOWEST,
+    };
+    if snapshot.at.since(snapshot.scanned) >= often && !actions.contains(&Action::Scan) {
+        actions.push(Action::Scan);
+    }
+    often
+}
+
+/// Makes a verdict or an outcome of one turn.
+fn carry(
+    state: &mut State,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    machine: &Measured,
+    process: Process,
+    turn: Turn,
+    actions: &mut Vec<Action>,
+) {
+    let relief = match turn {
+        Turn::Pause { need, room } => {
+            open(state, snapshot, ZoneIndex::ROOT, Trigger::Horizon, machine, actions);
+            Relief::Pause { need, room }
+        }
+        Turn::Thaw { waited } => Relief::Thaw { waited },
+        Turn::Overdue { .. } => {
+            return slay_overdue(state, snapshot, policy, machine, process, actions);
+        }
+        Turn::Vanished { waited } => {
+            actions.push(Action::Tell(Outcome {
+                incident: state.incident.map_or(0, |i| i.number),
+                zone: ZoneIndex::ROOT,
+                process,
+                ending: Ending::Vanished,
+                took: waited,
+                available_before: machine.available,
+                available_after: machine.available,
+            }));
+            return;
+        }
+    };
+    actions.push(Action::Relieve(Verdict {
+        incident: state.incident.map_or(0, |i| i.number),
+        zone: ZoneIndex::ROOT,
+        trigger: Trigger::Horizon,
+        measured: *machine,
+        relief,
+        process: Some(process),
+        age: process.age(snapshot.at),
+        escalated: false,
+    }));
+}
+
+/// Ends a job that waited too long, one at a time like all slaying.
+fn slay_overdue(
+    state: &mut State,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    measured: &Measured,
+    process: Process,
+    actions: &mut Vec<Action>,
+) {
+    let Some(relief) = state.zones.first().map(|z| z.relief).filter(|r| !r.is_busy()) else {
+        return;
+    };
+    let incident = state.incident.map_or(0, |i| i.number);
+    let now = relief::Situation {
+        snapshot,
+        policy,
+        zone: ZoneIndex::ROOT,
+        measured,
+        reason: None,
+        incident,
+        paused_just_now: false,
+    };
+    let step = relief::end(&relief, &now, Trigger::Horizon, process);
+    take(state, 0, step, actions);
+}

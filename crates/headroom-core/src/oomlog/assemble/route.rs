@@ -1,0 +1,289 @@
+//! Finds the report a message belongs to, or begins one.
+//!
+//! The kernel dumps one report at a time (`oom_lock`), but a log may hold several at once: from two
+//! hosts, from callers told apart by printk, from kernels whose cgroups had a lock each, or because the
+//! end of one was lost. A line that names a task or a cgroup goes to the report that knows it; any
+//! other goes to the newest that has not ended, never to one that has.
+
+use super::super::event::Killer;
+use super::super::message::{Killed, Message, Traced, UserspaceKill};
+use super::super::rejoin::Line;
+use super::report::{Open, distance_us};
+use super::{Parser, begins_headless};
+
+/// Within this much of a group kill's first victim all further kill lines are the same kill's.
+const GROUP_KILL_US: u64 = 10_000_000;
+
+/// Two reports whose heads are closer than this may be interleaved.
+const INTERLEAVED_US: u64 = 1_000_000;
+
+impl Parser {
+    pub(super) fn route(&mut self, line: &Line, message: Message<'_>) {
+        let target = match &message {
+            Message::Invoked(_) => {
+                self.overtake(line);
+                Some(self.begin(Open::new(line)))
+            }
+            Message::ManualRun | Message::Suppressed(_) | Message::NohangSearch => {
+                return self.hint(&message);
+            }
+            Message::NohangVictim { pid, comm } => {
+                self.nohang_victim = Some((*pid, comm.chars().take(64).collect()));
+                return;
+            }
+            Message::NohangSignal => {
+                let Some((pid, comm)) = self.nohang_victim.clone() else { return };
+                let kill = UserspaceKill {
+                    killer: Killer::Nohang,
+                    pid: Some(pid),
+                    comm: &comm,
+                    uid: None,
+                    rss_kib: None,
+                    reason: None,
+                };
+                return self.route(line, Message::Userspace(kill));
+            }
+            Message::Cpuset { comm, .. } => self.find(line, |open| {
+                open.event.cpuset.is_none()
+                    && open.event.invoker.as_ref().is_some_and(|i| i.comm == *comm)
+            }),
+            Message::Cpu(cpu) => self.find(line, |open| {
+                open.event
+                    .invoker
+                    .as_ref()
+                    .is_some_and(|i| i.pid.is_none() && cpu.comm.is_none_or(|c| c == i.comm))
+            }),
+            Message::Killed(killed) => self.report_of_kill(line, killed),
+            Message::Reaped(reaped) => {
+                let known = self.open.iter_mut().rposition(|open| {
+                    open.victim(reaped.pid).is_some() && open.event.first.source == line.at.source
+                });
+                known.or_else(|| self.find(line, |open| open.event.chosen_pid == Some(reaped.pid)))
+            }
+            Message::Choice(choice) => self
+                .again(line, |open| open.has_choice && open.event.chosen_pid == choice.pid)
+                .or_else(|| self.find(line, |open| !open.has_choice)),
+            Message::Announced(announced) => self
+                .again(line, |open| open.event.chosen_pid == Some(announced.pid))
+                .or_else(|| {
+                    self.find(line, |open| {
+                        open.event.chosen_pid.is_none_or(|pid| pid == announced.pid)
+                    })
+                }),
+            Message::Group(_) | Message::Panic { .. } => self.recent(line),
+            Message::Userspace(kill) => Some(self.daemon_kill(line, kill)),
+            _ => self.current(line),
+        };
+        let target = target.or_else(|| self.headless(line, &message));
+        let Some(open) = target.and_then(|at| self.open.get_mut(at)) else { return };
+        open.touch(line, self.counts.lines);
+        let other_table = absorb(open, line, message);
+        if let Some(message) = other_table {
+            // The head of the report this table belongs to was lost.
+            let mut open = Open::new(line);
+            open.touch(line, self.counts.lines);
+            absorb(&mut open, line, message);
+            self.begin(open);
+        }
+    }
+
+    /// The newest report that has not ended and that the line can belong to.
+    fn current(&self, line: &Line) -> Option<usize> {
+        self.find(line, |open| !open.overtaken)
+    }
+
+    /// Likewise, among those that `fits` holds for; reports overtaken by a newer one come last.
+    fn find(&self, line: &Line, fits: impl Fn(&Open) -> bool) -> Option<usize> {
+        let find = |overtaken: bool| {
+            self.open.iter().rposition(|open| {
+                open.overtaken == overtaken
+                    && !open.ended()
+                    && open.same_stream(line)
+                    && open.near_enough(&line.record.stamp)
+                    && fits(open)
+            })
+        };
+        find(false).or_else(|| find(true))
+    }
+
+    /// The newest report the line can belong to, ended or not.
+    fn recent(&self, line: &Line) -> Option<usize> {
+        self.open.iter().rposition(|open| {
+            open.same_stream(line) && open.near(&line.record.stamp, GROUP_KILL_US)
+        })
+    }
+
+    /// The report that had this very line before: people paste lines twice.
+    fn again(&self, line: &Line, same: impl Fn(&Open) -> bool) -> Option<usize> {
+        self.open.iter().rposition(|open| {
+            open.same_stream(line)
+                && open.near(&line.record.stamp, 0)
+                && same(open)
+                && (!open.ended() || line.record.stamp.uptime_us.is_some())
+        })
+    }
+
+    fn report_of_kill(&mut self, line: &Line, killed: &Killed<'_>) -> Option<usize> {
+        let stamp = line.record.stamp;
+        let same_kill = |open: &mut Open| {
+            let group = open.event.group_kill;
+            let reach = if group { GROUP_KILL_US } else { 0 };
+            let near = open.same_stream(line) && open.near(&stamp, reach);
+            let known = open.victim(killed.pid);
+            near && known.is_some_and(|victim| {
+                group
+                    || victim.total_vm.map(|k| k.0) == killed.total_vm
+                        && victim.anon_rss.map(|k| k.0) == killed.anon_rss
+            })
+        };
+        if let Some(at) = self.open.iter_mut().rposition(same_kill) {
+            return Some(at);
+        }
+        self.find(line, |open| open.event.chosen_pid == Some(killed.pid))
+            .or_else(|| {
+                self.open.iter().rposition(|open| {
+                    open.event.group_kill
+                        && open.ended()
+                        && open.same_stream(line)
+                        && open.near(&stamp, GROUP_KILL_US)
+                })
+            })
+            .or_else(|| self.current(line))
+            .or_else(|| self.find(line, |_| true))
+    }
+
+    /// earlyoom sends SIGTERM and then SIGKILL: one kill, one event.
+    fn daemon_kill(&mut self, line: &Line, kill: &UserspaceKill<'_>) -> usize {
+        let known = self.open.iter().rposition(|open| {
+            open.event.killer == kill.killer
+                && kill.pid.is_some()
+                && open
+                    .event
+                    .victims
+                    .iter()
+                    .any(|victim| victim.pid == kill.pid && victim.comm == kill.comm)
+                && distance_us(&open.event.stamp, &line.record.stamp)
+                    .is_some_and(|us| us < 60_000_000)
+        });
+        known.unwrap_or_else(|| self.begin(Open::new(line)))
+    }
+
+    /// Begins a report whose head is gone, if the message can be part of one.
+    fn headless(&mut self, line: &Line, message: &Message<'_>) -> Option<usize> {
+        let certain = begins_headless(message);
+        let possible = matches!(
+            message,
+            Message::Memory(super::super::message::MemLine::Title)
+                | Message::TaskIn { .. }
+                | Message::Usage(..)
+                | Message::StatsFor(_)
+                | Message::Row(_)
+                | Message::TableTitle
+        );
+        (certain || possible).then(|| {
+            let mut open = Open::new(line);
+            open.tentative = !certain;
+            self.begin(open)
+        })
+    }
+
+    /// A new report begins: the unfinished ones of its stream are marked, or closed if they are older.
+    fn overtake(&mut self, line: &Line) {
+        let mut at = 0;
+        while let Some(open) = self.open.get_mut(at) {
+            if open.ended() || !open.same_stream(line) {
+                at += 1;
+                continue;
+            }
+            let young = open.event.invoker.is_some()
+                && !open.table_seen
+                && open.near(&line.record.stamp, INTERLEAVED_US);
+            if young && !open.overtaken {
+                open.overtaken = true;
+                at += 1;
+            } else if let Some(open) = self.open.remove(at) {
+                self.close(open);
+            }
+        }
+    }
+
+    fn hint(&mut self, message: &Message<'_>) {
+        self.hints.since = self.counts.lines;
+        match message {
+            Message::ManualRun => self.hints.manual = true,
+            Message::NohangSearch => self.hints.search = true,
+            Message::Suppressed(count) => {
+                self.hints.suppressed = self.hints.suppressed.saturating_add(*count)
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Adds a message to its report; gives it back when it is the heading of another report's table.
+fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Message<'a>> {
+    use super::super::event::Ending;
+    let at = line.at;
+    if open.overtaken {
+        open.event.interleaved = true;
+    }
+    match message {
+        Message::Invoked(invoked) => open.invoked(&invoked, at),
+        Message::Cpuset { cpuset, .. } => open.event.cpuset = Some(cpuset.into()),
+        Message::Cpu(cpu) => {
+            if let Some(invoker) = &mut open.event.invoker {
+                invoker.pid = Some(cpu.pid);
+            }
+            open.event.kernel = cpu.kernel.map(Into::into);
+        }
+        Message::Trace(Traced::X86) => open.x86 = true,
+        Message::Trace(traced) => open.traced = open.traced.or(Some(traced)),
+        Message::Memory(memory) => open.memory(memory, at),
+        Message::TaskIn { task, limit } => open.task_in(task, limit),
+        Message::Usage(account, usage) => open.usage(account, usage, at),
+        Message::StatsFor(stats) => open.stats_for(&stats),
+        Message::Stat(key, value) if open.in_stats => open.stat(key, value),
+        Message::TableTitle => open.in_stats = false,
+        Message::TableHead(columns) => {
+            if !open.table(&columns, line) {
+                return Some(Message::TableHead(columns));
+            }
+        }
+        Message::Row(row) => open.row(&row),
+        Message::Choice(choice) => open.choice(&choice, at),
+        Message::ChoiceRest(rest) if open.has_choice => open.choice(&rest, at),
+        Message::Announced(announced) => open.announced(&announced, at),
+        Message::Killed(killed) => open.killed(&killed, at),
+        Message::Reaped(reaped) => match open.victim(reaped.pid) {
+            Some(victim) => victim.reaped = true,
+            None => open.reaped_only(reaped.pid, reaped.comm, at),
+        },
+        Message::Group(_) => {
+            open.event.group_kill = true;
+            open.tentative = false;
+        }
+        Message::NoKillable => {
+            open.event.ending = Some(Ending::NoKillable);
+            open.event.evidence.end.get_or_insert(at);
+            open.tentative = false;
+        }
+        Message::Panic { compulsory } => {
+            let ending = if compulsory { Ending::PanicOnOom } else { Ending::NoKillable };
+            open.event.ending.get_or_insert(ending);
+            open.event.panicked = true;
+            open.event.evidence.end.get_or_insert(at);
+            open.tentative = false;
+        }
+        Message::Userspace(kill) if open.event.victims.is_empty() => open.userspace(&kill, at),
+        Message::Elided => open.elided = true,
+        Message::Stat(..)
+        | Message::NohangVictim { .. }
+        | Message::NohangSearch
+        | Message::NohangSignal
+        | Message::ChoiceRest(_)
+        | Message::Userspace(_)
+        | Message::ManualRun
+        | Message::Suppressed(_) => {}
+    }
+    None
+}

@@ -1,0 +1,166 @@
+use super::*;
+use crate::oomlog::{Ending, Part};
+use alloc::format;
+use alloc::vec::Vec;
+
+fn read(text: &str) -> Vec<Event> {
+    let mut parser = Parser::new();
+    for (line, number) in text.lines().zip(1..) {
+        parser.feed(line.as_bytes(), Position { source: 0, line: number });
+    }
+    parser.finish();
+    assert!(parser.is_idle());
+    let mut events: Vec<Event> = core::iter::from_fn(|| parser.next_event()).collect();
+    events.sort_by_key(|event| event.first);
+    events
+}
+
+const HEAD: &str = "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0";
+const KILL: &str = "Out of memory: Killed process 5 (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0";
+
+#[test]
+fn a_report_wrapped_by_a_mail_client_is_put_together() {
+    let events = read(
+        "[   36.148879] mkfs.ext4 invoked\noom-killer: gfp_mask=0x101cc0(GFP_USER|__GFP_WRITE), order=0,\noom_score_adj=0\n\
+         [   36.158626] CPU: 1 PID: 391 Comm: mkfs.ext4 Not tainted\n5.7.0-rc6 #1\n\
+         [   36.560621] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes\nswapents oom_score_adj name\n\
+         [   36.838791] [    225]     0   225     3425     1294    24576\n0             0 systemd-journal\n\
+         [   36.846621] Out of memory: Killed process 225 (systemd-journal)\ntotal-vm:13700kB, anon-rss:1396kB, file-rss:12704k\nB, sh\nmem-rss:0kB,\nUID:0 pgtables:24kB oom_score_adj:0\n",
+    );
+    let [event] = &events[..] else { panic!("{} events", events.len()) };
+    assert_eq!(event.kernel.as_deref(), Some("5.7.0-rc6"));
+    assert_eq!(
+        event.invoker.as_ref().map(|i| (i.pid, i.oom_score_adj)),
+        Some((Some(391), Some(0)))
+    );
+    assert_eq!(
+        event.tasks.iter().map(|t| (t.rss, t.oom_score_adj, t.comm.as_str())).collect::<Vec<_>>(),
+        [(Some(1294), Some(0), "systemd-journal")]
+    );
+    let victim = &event.victims[0];
+    assert_eq!(
+        (victim.file_rss.map(|k| k.0), victim.shmem_rss.map(|k| k.0), victim.oom_score_adj),
+        (Some(12704), Some(0), Some(0))
+    );
+}
+
+#[test]
+fn other_sources_lines_are_not_merged() {
+    let text = format!(
+        "Jan  5 15:19:27 h kernel: [ 1.000001] {HEAD}\n\
+         Jan  5 15:19:27 h kernel: [ 1.000002] [UFW BLOCK] IN=eth0 OUT= MAC=00 SRC=1.2.3.4\n\
+         Jan  5 15:19:27 h monitor[7]: Out of memory: Killed process 9 (b) total-vm:8kB, anon-rss:4kB\n\
+         Jan  5 15:19:27 h php-fpm[8]: Out of memory (allocated 1234) (tried to allocate 12345 bytes)\n\
+         Jan  5 15:19:27 h kernel: [ 1.000003] {KILL}\n"
+    );
+    let events = read(&text);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].victims.iter().map(|v| v.pid).collect::<Vec<_>>(), [Some(5)]);
+}
+
+#[test]
+fn a_kill_after_an_ended_report_stands_alone() {
+    let events = read(&format!(
+        "[ 1.0] {HEAD}\n[ 1.1] {KILL}\n[ 1.2] {}\n",
+        KILL.replace("process 5", "process 6")
+    ));
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1].missing.first(), Some(&Part::Head));
+    assert!(!events[1].complete);
+}
+
+#[test]
+fn the_same_kill_pasted_twice_is_one() {
+    let events = read(&format!("[ 1.0] {HEAD}\n[ 1.1] {KILL}\n[ 1.1] {KILL}\n"));
+    assert_eq!(events.iter().map(|e| e.victims.len()).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_process_killed_again_later_is_a_second_event() {
+    let events = read(&format!("[ 1.0] {HEAD}\n[ 1.1] {KILL}\n[ 4.0] {HEAD}\n[ 4.1] {KILL}\n"));
+    assert_eq!(events.iter().map(|e| e.victims.len()).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_group_kill_is_one_event_and_each_victim_counts_once() {
+    let member = KILL.replace("Out of", "Memory cgroup out of").replace("process 5", "process 6");
+    let first = KILL.replace("Out of", "Memory cgroup out of");
+    let group = "Tasks in /a are going to be killed due to memory.oom.group set";
+    let events = read(&format!(
+        "[ 1.0] {HEAD}\n[ 1.1] {first}\n[ 1.2] {group}\n[ 1.3] {member}\n[ 1.4] {first}\n"
+    ));
+    assert_eq!(
+        events.iter().map(|e| (e.victims.len(), e.group_kill)).collect::<Vec<_>>(),
+        [(2, true)]
+    );
+}
+
+#[test]
+fn reports_of_two_callers_do_not_mix() {
+    let events = read(&format!(
+        "[ 1.0][ T1] {HEAD}\n[ 1.0][ T2] {}\n[ 1.1][ T1] Task in /x killed as a result of limit of /x\n\
+         [ 1.1][ T2] Task in /y killed as a result of limit of /y\n[ 1.2][ T2] {}\n[ 1.2][ T1] {KILL}\n",
+        HEAD.replace("a invoked", "b invoked"),
+        KILL.replace("process 5 (a)", "process 6 (b)"),
+    ));
+    let seen: Vec<_> = events.iter().map(|e| (e.cgroup.as_deref(), e.victims[0].pid)).collect();
+    assert_eq!(seen, [(Some("/x"), Some(5)), (Some("/y"), Some(6))]);
+}
+
+#[test]
+fn a_page_allocation_failure_is_no_event() {
+    let events = read(
+        "[ 1.0] rb: page allocation failure: order:0, mode:0x24010c0\n[ 1.1] Mem-Info:\n\
+         [ 1.1] active_anon:1 inactive_anon:2 isolated_anon:0\n[ 1.2] Node 0 DMA free:1kB min:2kB low:3kB\n",
+    );
+    assert_eq!(events, []);
+}
+
+#[test]
+fn a_table_without_its_heading_is_read_by_its_shape() {
+    let events = read(&format!(
+        "[ 1.0] [    480]     0   480    80239    21016   233472        0             0 python3\n[ 1.1] {KILL}\n"
+    ));
+    assert_eq!(
+        events[0].tasks.first().map(|t| (t.rss, t.page_table_bytes)),
+        Some((Some(21016), Some(233_472)))
+    );
+    assert_eq!(events[0].ending, Some(Ending::Killed));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut parser = Parser::new();
+    let head = "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name";
+    parser.feed(head.as_bytes(), Position::default());
+    for pid in 0..20_000 {
+        let row = format!("[{pid}] 0 {pid} 1 1 1 0 0 x");
+        parser.feed(row.as_bytes(), Position::default());
+    }
+    parser.feed(KILL.as_bytes(), Position::default());
+    parser.finish();
+    let event = parser.next_event().expect("an event");
+    assert_eq!(event.tasks.len(), TABLE_ROWS);
+    assert!(event.missing.contains(&Part::Rows));
+    for number in 0..1000 {
+        let text =
+            format!("c{number} invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0");
+        let line = format!("1500316299 host{number} [1.000000] {text}");
+        parser.feed(line.as_bytes(), Position::default());
+        assert!(parser.open.len() <= OPEN_REPORTS);
+    }
+}
+
+#[test]
+fn nohangs_choice_and_signal_are_one_event() {
+    let events = read(
+        "Aug 10 16:53:26 h nohang[530]: TOP printed in 1ms; process with highest badness:\n\
+         Aug 10 16:53:26 h nohang[530]:   PID: 903309, name: mysqld, badness: 849\n\
+         Aug 10 16:53:26 h nohang[530]: Implementing a corrective action:\n\
+         Aug 10 16:53:26 h nohang[530]:   Sending SIGTERM to the victim\n\
+         Aug 10 16:53:36 h nohang[530]:   Sending SIGKILL to the victim\n",
+    );
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].victims[0].comm, "mysqld");
+    assert_eq!(events[0].killer, crate::oomlog::Killer::Nohang);
+}

@@ -1,0 +1,5 @@
+//! Every sentence said about an event, once: what prints chooses among them and never phrases.
+
+pub mod explain;
+pub mod finding;
+pub mod relief;

@@ -1,0 +1,131 @@
+//! The hands on real processes of the test's own.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use headroom_core::action::{Measured, Trigger};
+use headroom_core::snapshot::{Process, ZoneIndex};
+use headroom_core::units::Kib;
+
+use super::*;
+
+struct Own {
+    child: Child,
+    proc: Proc,
+    hands: Hands,
+    waiter: Waiter,
+}
+
+impl Own {
+    fn of(command: &mut Command) -> Self {
+        Self {
+            child: command.spawn().unwrap(),
+            proc: Proc::open(Path::new("/")).unwrap(),
+            hands: Hands::new(false, Held::nowhere()),
+            waiter: Waiter::new(4).unwrap(),
+        }
+    }
+
+    fn id(&mut self) -> ProcessId {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        ProcessId { pid, start_ticks: self.proc.stat(pid).unwrap().start_ticks }
+    }
+
+    fn relieve(&mut self, relief: Relief) -> Option<Report> {
+        let process = Some(Process { id: self.id(), ..Process::default() });
+        let verdict = Verdict {
+            incident: 1,
+            zone: ZoneIndex::ROOT,
+            trigger: Trigger::Horizon,
+            measured: Measured::default(),
+            relief,
+            process,
+            age: std::time::Duration::ZERO,
+            escalated: false,
+        };
+        self.hands.relieve(&mut self.proc, &self.waiter, &verdict)
+    }
+
+    /// Signals take effect when the process is next scheduled, SIGSTOP in an uninterruptible wait later still.
+    fn becomes(&mut self, stopped: bool) -> bool {
+        (0..2000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            self.is_stopped() == stopped
+        })
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.becomes(false)
+    }
+
+    fn is_stopped(&mut self) -> bool {
+        let pid = self.id().pid;
+        self.proc.stat(pid).unwrap().is_stopped()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const PAUSE: Relief = Relief::Pause { need: Kib(1), room: Kib(0) };
+const THAW: Relief = Relief::Thaw { waited: std::time::Duration::ZERO };
+
+#[test]
+fn a_job_is_stopped_and_goes_on() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    assert_eq!(own.relieve(PAUSE), Some(Report::Signalled));
+    assert!(own.becomes(true));
+    assert_eq!(own.relieve(THAW), Some(Report::Signalled));
+    assert!(own.goes_on());
+    assert_eq!(own.hands.held.any(), None);
+}
+
+#[test]
+fn a_job_with_a_connection_goes_on_at_once() {
+    let (end, _other) = UnixStream::pair().unwrap();
+    let mut connected = Command::new("sh");
+    // The connection is at a descriptor of its own, as a database client's is.
+    connected.args(["-c", "exec 5<&0; echo; exec sleep 1000"]);
+    let mut own = Own::of(connected.stdin(std::os::fd::OwnedFd::from(end)).stdout(Stdio::piped()));
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(own.child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert_eq!(own.relieve(PAUSE), Some(Report::MayHoldLock));
+    assert!(own.goes_on());
+    assert_eq!(own.hands.held.any(), None);
+}
+
+#[test]
+fn a_paused_job_that_is_slain_ends_though_it_was_stopped() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    assert_eq!(own.relieve(PAUSE), Some(Report::Signalled));
+    assert_eq!(own.relieve(Relief::Terminate), Some(Report::Signalled));
+    let status = own.child.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+    // The pid may be another's by now; the start time is not.
+    assert_eq!(own.hands.held.any(), None);
+}
+
+#[test]
+fn whoever_was_left_stopped_goes_on() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    own.relieve(PAUSE);
+    assert_eq!(own.hands.thaw_all(&mut own.proc), 1);
+    assert!(own.goes_on());
+    assert_eq!(own.hands.thaw_all(&mut own.proc), 0);
+}
+
+#[test]
+fn a_pid_that_is_anothers_now_is_not_touched() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    let id = ProcessId { start_ticks: own.id().start_ticks + 1, ..own.id() };
+    own.hands.held.add(id);
+    assert_eq!(own.hands.thaw_all(&mut own.proc), 0);
+    let target = Target::open(&mut own.proc, id);
+    assert!(matches!(target, Err(ReadError::Gone)), "{target:?}");
+}

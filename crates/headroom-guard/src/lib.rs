@@ -1,0 +1,30 @@
+//! Headroom's reflex: senses, decides, acts and records, in one small synchronous loop.
+//!
+//! A library as well as a program, so that `headroom guard` and `headroom status` on a node without a
+//! running guard use the very same senses.
+
+mod abilities;
+mod act;
+mod birth;
+mod held;
+mod options;
+mod policy_files;
+mod record;
+mod say;
+mod sense;
+mod serve;
+mod start;
+mod table;
+mod tokens;
+mod view;
+mod watch;
+
+pub use abilities::Abilities;
+pub use options::Options;
+pub use policy_files::{Loaded, PolicyError, load_policy, uid_of};
+pub use say::say;
+pub use start::{run, thaw};
+pub use view::look_once;
+
+/// The version all of this says it is.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,246 @@
+//! Getting ready: from options to a guard that watches. What this node lacks is noted and said, and only
+//! what leaves nothing to guard with ends the start.
+
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_api::exit::Exit;
+use headroom_api::paths;
+use headroom_api::status::{Guard, Missing};
+use headroom_api::time::rfc3339;
+use headroom_core::decide::State;
+use headroom_core::policy::Policy;
+use headroom_sys::ReadError;
+use headroom_sys::notify::Notifier;
+use headroom_sys::own;
+use headroom_sys::peer::listen_at;
+use headroom_sys::proc::Proc;
+use headroom_sys::psi::{self, Stall, Trigger};
+use headroom_sys::signals::Signals;
+use headroom_sys::wait::{Bell, Interest, Waiter};
+
+use crate::abilities::Abilities;
+use crate::act::Hands;
+use crate::birth::Births;
+use crate::held::Held;
+use crate::options::Options;
+use crate::policy_files::load_policy;
+use crate::record::Recorder;
+use crate::say::{say, wall_clock_ms};
+use crate::sense::Senses;
+use crate::serve;
+use crate::tokens::{BELL, PRESSURE, SIGNAL, ZONE};
+use crate::view::{Shared, missing};
+use crate::watch::Watch;
+use crate::{Loaded, RELEASE};
+
+/// The kernel wakes the guard when some task waited this long for memory ...
+const STALLED: Duration = Duration::from_millis(50);
+/// ... within this window. Without CAP_SYS_RESOURCE the window must be a multiple of 2 s.
+const STALL_WINDOW: Duration = Duration::from_millis(500);
+/// Guards this machine until a signal ends it.
+#[must_use]
+pub fn run(options: &Options) -> Exit {
+    let loaded = match load_policy(&options.root, options.policy.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(error) if options.policy.is_some() => {
+            say(&format!("policy: {error}"));
+            return Exit::BadConfiguration;
+        }
+        Err(error) => {
+            // An unguarded node helps nobody: the built-in policy stands in, and it is said.
+            let policy = Policy::built_in();
+            return guard(options, Loaded { policy, files: Vec::new() }, Some(error.to_string()));
+        }
+    };
+    guard(options, loaded, None)
+}
+
+/// Lets everybody go on whom a guard that was killed left paused. Nothing to do is done as well.
+#[must_use]
+pub fn thaw(options: &Options) -> Exit {
+    if !options.runtime_dir.join(Held::NAME).exists() {
+        return Exit::Done;
+    }
+    let failed = |error: String| {
+        say(&format!("cannot thaw: {error}"));
+        Exit::Failed
+    };
+    let held = match Held::open(&options.runtime_dir) {
+        Ok(held) => held,
+        Err(error) => return failed(error.to_string()),
+    };
+    match Proc::open(&options.root) {
+        Ok(mut proc) => {
+            let thawed = Hands::new(false, held).thaw_all(&mut proc);
+            if thawed > 0 {
+                say(&format!("{thawed} paused jobs go on"));
+            }
+            Exit::Done
+        }
+        Err(error) => failed(error.to_string()),
+    }
+}
+
+fn guard(options: &Options, loaded: Loaded, bad_policy: Option<String>) -> Exit {
+    let senses = match Senses::open(&options.root, &loaded.policy) {
+        Ok(senses) => senses,
+        Err(error) => {
+            let proc = paths::under(&options.root, "/proc");
+            say(&format!("{}: {error}; is /proc mounted?", proc.display()));
+            return Exit::Failed;
+        }
+    };
+    match Watch::start(options, loaded.policy, senses, bad_policy) {
+        Ok(watch) => watch.run(),
+        Err(error) => {
+            say(&format!("cannot wait for signals: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+impl Watch {
+    /// A guard that stands ready.
+    pub(crate) fn start(
+        options: &Options,
+        policy: Policy,
+        mut senses: Senses,
+        bad_policy: Option<String>,
+    ) -> Result<Self, ReadError> {
+        let signals = Signals::block()?;
+        let waiter = Waiter::new(16)?;
+        let bell = Arc::new(Bell::new()?);
+        waiter.add(&signals, Interest::Readable, SIGNAL)?;
+        waiter.add(&bell, Interest::Readable, BELL)?;
+        let mut abilities = Abilities::find(&senses);
+        let dry_run = options.dry_run || !abilities.can_act;
+        let mut held = Held::nowhere();
+        let policy = Arc::new(policy);
+        let shared = Arc::new(Shared::default());
+        let lacking = &mut abilities.missing;
+        if let Some(why) = bad_policy {
+            say(&format!("policy: {why}; the built-in policy is in force"));
+            lacking.push(missing("the policy on disk", why, "the built-in policy is in force"));
+        }
+        let (recorder, past, failed) =
+            Recorder::start(&options.state_dir, Arc::clone(&policy), Arc::clone(&shared), dry_run);
+        if let Some(error) = failed {
+            lacking.push(missing("the journal", error, "verdicts are only said, not kept"));
+        }
+        match listen(options) {
+            Ok(listener) => {
+                if let Err(e) = serve::start(listener, Arc::clone(&shared), Arc::clone(&bell)) {
+                    lacking.push(missing("the socket's thread", e, "status looks for itself"));
+                }
+            }
+            Err(error) => {
+                lacking.push(missing("the guard's socket", error, "status looks for itself"));
+            }
+        }
+        if !dry_run {
+            match Held::open(&options.runtime_dir) {
+                Ok(list) => held = list,
+                Err(error) => {
+                    let instead =
+                        "jobs are paused all the same, and thawed by nobody if it is killed";
+                    lacking.push(missing("the list of paused jobs", error, instead));
+                }
+            }
+        }
+        let mut hands = Hands::new(dry_run, held);
+        hands.thaw_all(&mut senses.proc);
+        let trigger = open_trigger(options, &senses, &waiter, lacking);
+        watch_zones(&senses, &waiter);
+        let births = Births::open(&senses, &waiter, lacking);
+        if !dry_run {
+            protect_itself(&mut senses, lacking);
+        }
+        let started = wall_clock_ms();
+        let about = Guard {
+            running: true,
+            dry_run,
+            policy: policy.name().into(),
+            release: RELEASE.into(),
+            missing: abilities.missing,
+            pid: Some(senses.snapshot.own_pid),
+            since: rfc3339(started),
+            ..Guard::default()
+        };
+        Ok(Self {
+            options: options.clone(),
+            state: State::new(policy.zones.len(), past.last_incident),
+            // Room for a score for every process that the first scan found, and then some.
+            actions: Vec::with_capacity(senses.snapshot.processes.len() * 2 + 256),
+            hands,
+            births,
+            woken: own::now(),
+            notifier: Notifier::from_env().unwrap_or(None),
+            policy,
+            senses,
+            recorder,
+            shared,
+            waiter,
+            signals,
+            bell,
+            _pressure: trigger,
+            about,
+        })
+    }
+}
+
+/// Asks the kernel to wake the guard when tasks stall for memory. It lasts as long as it is kept.
+fn open_trigger(
+    options: &Options,
+    senses: &Senses,
+    waiter: &Waiter,
+    lacking: &mut Vec<Missing>,
+) -> Option<Trigger> {
+    senses.snapshot.pressure?;
+    let opened =
+        psi::trigger(&options.root, "proc/pressure/memory", Stall::Some, STALLED, STALL_WINDOW)
+            .and_then(|trigger| {
+                waiter.add(&trigger, Interest::Priority, PRESSURE)?;
+                Ok(trigger)
+            });
+    match opened {
+        Ok(trigger) => Some(trigger),
+        Err(error) => {
+            let instead = "pressure is read at each look instead";
+            lacking.push(missing("a PSI trigger", error, instead));
+            None
+        }
+    }
+}
+
+/// Waits for the memory events of the zones. What is closed leaves the waiter by itself, and what is
+/// there already is refused as such.
+pub(crate) fn watch_zones(senses: &Senses, waiter: &Waiter) {
+    for events in senses.zone_readers().filter_map(|z| z.events_fd()) {
+        let _there_already = waiter.add(events, Interest::Priority, ZONE);
+    }
+}
+
+/// The guard's socket. Anybody may ask; what only the owner may see is left out of the answer.
+fn listen(options: &Options) -> std::io::Result<UnixListener> {
+    let dir = &options.runtime_dir;
+    std::fs::create_dir_all(dir)
+        .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", dir.display())))?;
+    let path = options.runtime_dir.join(paths::GUARD_SOCKET);
+    listen_at(&path, 0o666, None)
+        .map_err(|e| std::io::Error::other(format!("{}: {e}", path.display())))
+}
+
+/// The guard must live where nothing else does.
+fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
+    let done = own::protect_self(&mut senses.proc);
+    let mut tried = |what: &str, done: Result<(), ReadError>, instead: &str| {
+        if let Err(error) = done {
+            lacking.push(missing(what, error, instead));
+        }
+    };
+    tried("locked memory", done.memory, "its pages may be evicted");
+    tried("its own oom_score_adj of -1000", done.oom_score_adj, "the kernel may choose it");
+    tried("a higher priority", done.priority, "it competes like everybody");
+}

@@ -1,0 +1,292 @@
+//! Every process with memory of its own, classed once and looked at again when it may have changed.
+//!
+//! A process is forked as root, becomes another user later and execs after that; whoever keeps the
+//! class seen at the fork misses every cron job. So the young are examined again and again, the old
+//! when their name changes, and all now and then.
+
+use std::time::Duration;
+
+use headroom_core::policy::{Class, Identity, Policy};
+use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
+use headroom_core::units::Kib;
+use headroom_sys::ReadError;
+use headroom_sys::proc::{Proc, Stat};
+
+/// For this long after its first sight a process is examined at most scans.
+const YOUNG: Duration = Duration::from_secs(5);
+/// The young are not examined more often than this.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Everybody is examined this often.
+const NOW_AND_THEN: Duration = Duration::from_secs(30);
+/// Room for this many processes is kept at the least.
+const LEAST_ROOM: usize = 1024;
+
+/// `PF_EXITING` (include/linux/sched.h): it is on its way out.
+const PF_EXITING: u32 = 0x4;
+
+/// What is remembered of a process beside what the snapshot says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Memo {
+    first_seen: Moment,
+    examined: Moment,
+}
+
+/// The table's own buffers; the processes themselves live in the snapshot, sorted by their pids.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pids: Vec<i32>,
+    memos: Vec<Memo>,
+    next_processes: Vec<Process>,
+    next_memos: Vec<Memo>,
+    /// Entries of /proc that could not be understood in the last scan.
+    pub(crate) malformed: u32,
+    /// Processes that could not be read for want of rights in the last scan.
+    pub(crate) forbidden: u32,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self {
+            pids: Vec::with_capacity(LEAST_ROOM),
+            memos: Vec::with_capacity(LEAST_ROOM),
+            next_processes: Vec::with_capacity(LEAST_ROOM),
+            next_memos: Vec::with_capacity(LEAST_ROOM),
+            malformed: 0,
+            forbidden: 0,
+        }
+    }
+
+    /// Forgets what was classed, so that the next scan classes all by a new policy.
+    pub(crate) fn forget_classes(&mut self) {
+        for memo in &mut self.memos {
+            memo.examined = Moment::default();
+            memo.first_seen = Moment::default();
+        }
+    }
+
+    /// Takes in that a process carries a new value.
+    pub(crate) fn note_score(snapshot: &mut Snapshot, id: ProcessId, value: i16) {
+        if let Ok(at) = place(snapshot, id.pid)
+            && let Some(process) = snapshot.processes.get_mut(at).filter(|p| p.id == id)
+        {
+            process.oom_score_adj = Some(value);
+        }
+    }
+
+    /// The value a process carries, when it is in the table.
+    pub(crate) fn score(snapshot: &Snapshot, id: ProcessId) -> Option<i16> {
+        let at = place(snapshot, id.pid).ok()?;
+        snapshot.processes.get(at).filter(|p| p.id == id)?.oom_score_adj
+    }
+
+    /// Examines this one process alone and returns it as it is now; `None` when it is gone or a
+    /// thread of the kernel's. Never allocates: where the table is full it waits for the next scan.
+    ///
+    /// What its end would return is not asked: that is for the scan that comes before each choice.
+    pub(crate) fn examine_one(
+        &mut self,
+        proc: &mut Proc,
+        snapshot: &mut Snapshot,
+        policy: &Policy,
+        pid: i32,
+        now: Moment,
+    ) -> Option<Process> {
+        let stat = match proc.stat(pid) {
+            Ok(stat) if stat.is_kernel_thread() => return None,
+            Ok(stat) => stat,
+            Err(ReadError::Gone) => {
+                self.forget(snapshot, pid);
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let id = ProcessId { pid, start_ticks: stat.start_ticks };
+        let place = place(snapshot, pid);
+        let before = place.ok().and_then(|at| {
+            let process = snapshot.processes.get(at).filter(|p| p.id == id)?;
+            Some((*process, *self.memos.get(at)?))
+        });
+        let (process, memo) = before.unwrap_or((
+            Process { id, ..Process::default() },
+            Memo { first_seen: now, examined: now },
+        ));
+        let process = examine(proc, updated(process, &stat), policy);
+        let memo = Memo { examined: now, ..memo };
+        match place {
+            Ok(at) => {
+                snapshot.processes.get_mut(at).into_iter().for_each(|p| *p = process);
+                self.memos.get_mut(at).into_iter().for_each(|m| *m = memo);
+            }
+            // New pids are mostly the highest, so that next to nothing has to move.
+            Err(at) if has_room(&snapshot.processes) && has_room(&self.memos) => {
+                snapshot.processes.insert(at, process);
+                self.memos.insert(at, memo);
+            }
+            Err(_) => {}
+        }
+        Some(process)
+    }
+
+    /// Takes a process out that has ended.
+    pub(crate) fn forget(&mut self, snapshot: &mut Snapshot, pid: i32) {
+        if let Ok(at) = place(snapshot, pid) {
+            snapshot.processes.remove(at);
+            self.memos.remove(at);
+        }
+    }
+
+    /// The first process from this pid on, and when it was last examined.
+    pub(crate) fn next_from(&self, snapshot: &Snapshot, pid: i32) -> Option<(Process, Moment)> {
+        let at = place(snapshot, pid).unwrap_or_else(|at| at);
+        Some((*snapshot.processes.get(at)?, self.memos.get(at)?.examined))
+    }
+
+    /// Scans all processes into `snapshot`. Allocates only when there are more than ever before.
+    pub(crate) fn scan(
+        &mut self,
+        proc: &mut Proc,
+        snapshot: &mut Snapshot,
+        policy: &Policy,
+        now: Moment,
+    ) -> Result<(), ReadError> {
+        self.pids.clear();
+        let pids = &mut self.pids;
+        proc.each_pid(&mut |pid| pids.push(pid))?;
+        self.pids.sort_unstable();
+        self.next_processes.clear();
+        self.next_memos.clear();
+        self.malformed = 0;
+        self.forbidden = 0;
+        let swap = snapshot.memory.swap_total > Kib::ZERO;
+        let mut known = 0;
+        for at in 0..self.pids.len() {
+            let pid = self.pids[at];
+            let stat = match proc.stat(pid) {
+                Ok(stat) if stat.is_kernel_thread() => continue,
+                Ok(stat) => stat,
+                Err(ReadError::Gone) => continue,
+                Err(ReadError::Forbidden) => {
+                    self.forbidden += 1;
+                    continue;
+                }
+                Err(_) => {
+                    self.malformed += 1;
+                    continue;
+                }
+            };
+            while snapshot.processes.get(known).is_some_and(|p| p.id.pid < pid) {
+                known += 1;
+            }
+            let id = ProcessId { pid, start_ticks: stat.start_ticks };
+            let before = snapshot.processes.get(known).filter(|p| p.id == id);
+            let memo = before.and_then(|_| self.memos.get(known)).copied();
+            let memo = memo.unwrap_or(Memo { first_seen: now, examined: Moment::default() });
+            let (process, memo) = match before {
+                Some(p) if !is_due(p, &stat, memo, now) => (updated(*p, &stat), memo),
+                before => {
+                    let fresh = Process { id, ..before.copied().unwrap_or_default() };
+                    let examined = examine(proc, updated(fresh, &stat), policy);
+                    (examined, Memo { examined: now, ..memo })
+                }
+            };
+            let process = weigh(proc, process, swap);
+            self.next_processes.push(process);
+            self.next_memos.push(memo);
+        }
+        std::mem::swap(&mut snapshot.processes, &mut self.next_processes);
+        std::mem::swap(&mut self.memos, &mut self.next_memos);
+        snapshot.scanned = now;
+        Ok(())
+    }
+}
+
+/// Where the process of that pid stands in the table, or would.
+fn place(snapshot: &Snapshot, pid: i32) -> Result<usize, usize> {
+    snapshot.processes.binary_search_by_key(&pid, |p| p.id.pid)
+}
+
+const fn has_room<T>(table: &Vec<T>) -> bool {
+    table.len() < table.capacity()
+}
+
+fn is_due(process: &Process, stat: &Stat, memo: Memo, now: Moment) -> bool {
+    let since = now.since(memo.examined);
+    process.comm != stat.comm
+        || memo.examined == Moment::default()
+        || since >= NOW_AND_THEN
+        || (now.since(memo.first_seen) < YOUNG && since >= AGAIN)
+}
+
+/// What every scan brings anew.
+fn updated(process: Process, stat: &Stat) -> Process {
+    Process {
+        parent: stat.parent,
+        comm: stat.comm,
+        rss: stat.rss,
+        ending: stat.is_zombie() || stat.flags & PF_EXITING != 0,
+        paused: stat.is_stopped(),
+        ..process
+    }
+}
+
+/// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
+fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
+    let pid = process.id.pid;
+    let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
+    let mut parent_exe = [0; 512];
+    let uid = proc.status(pid).map(|s| s.uid_effective).unwrap_or(process.uid);
+    let parent_uid = proc.status(process.parent).ok().map(|s| s.uid_effective);
+    let cmdline = proc.cmdline(pid, &mut cmdline).ok();
+    let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
+    let cgroup = proc.cgroup(pid, &mut cgroup).ok();
+    let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
+    let (class, rule) = policy.classify(&Identity {
+        uid,
+        comm: process.comm.as_bytes(),
+        exe,
+        cmdline,
+        cgroup,
+        parent_uid,
+        parent_exe,
+    });
+    Process {
+        uid,
+        command: CommandLine::new(cmdline.unwrap_or_default()),
+        class,
+        rule,
+        oom_score_adj: proc.oom_score_adj(pid).ok(),
+        zones: zones_of(cgroup.unwrap_or_default(), policy),
+        ..process
+    }
+}
+
+fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
+    let mut bits = 0;
+    for (bit, zone) in policy.zones.iter().enumerate().take(8) {
+        let path = zone.cgroup.trim_matches('/').as_bytes();
+        let rest = cgroup.strip_prefix(b"/").and_then(|c| c.strip_prefix(path));
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+            bits |= 1 << bit;
+        }
+    }
+    bits
+}
+
+/// What its end would return: only asked of those whose end may be considered.
+fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
+    if !process.class.may_be_slain() {
+        return process;
+    }
+    let pid = process.id.pid;
+    let own = proc.statm(pid).map_or(process.rss, |m| m.resident.saturating_sub(m.shared));
+    let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
+    Process { gives_back: own.saturating_add(swapped), ..process }
+}
+
+/// The totals of one class.
+pub(crate) fn class_total(processes: &[Process], class: Class) -> (u64, Kib) {
+    processes
+        .iter()
+        .filter(|p| p.class == class)
+        .fold((0, Kib::ZERO), |(count, rss), p| (count + 1, rss.saturating_add(p.rss)))
+}

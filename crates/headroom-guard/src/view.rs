@@ -1,0 +1,227 @@
+//! What others may see of the guard: published by the loop when somebody asked, put into the wire's
+//! form by whoever answers.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use headroom_api::history;
+use headroom_api::journal::{Entry, Record};
+use headroom_api::status::{
+    ClassTotal, Guard, Missing, Rank, Ranked, Status, VERSION, Zone as WireZone,
+};
+use headroom_core::action::Measured;
+use headroom_core::decide::{State, decide, rank};
+use headroom_core::policy::{Class, Policy};
+use headroom_core::snapshot::{Pressure, Process, Snapshot, ZoneIndex};
+use headroom_sys::ReadError;
+
+use crate::RELEASE;
+use crate::abilities::Abilities;
+use crate::sense::Senses;
+use crate::table::class_total;
+
+/// Records kept in memory for the incidents that `status` shows.
+const REMEMBERED: usize = 64;
+/// Places of the kill order that `status` shows.
+const NEXT: usize = 5;
+/// Incidents that `status` shows.
+const LAST: usize = 3;
+
+/// The node at one moment, with all that is needed to describe it.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) measured: Vec<Option<Measured>>,
+    pub(crate) policy: Policy,
+    pub(crate) guard: Guard,
+}
+
+/// What the loop and its threads share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    wanted: AtomicBool,
+    view: Mutex<Option<View>>,
+    published: Condvar,
+    remembered: Mutex<VecDeque<Record>>,
+}
+
+impl Shared {
+    /// Whether somebody waits for a view. Asked by the loop; clears the wish.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Publishes a view, unless somebody reads the last one just now: the loop waits for nobody.
+    pub(crate) fn publish(&self, make: impl FnOnce() -> View) {
+        match self.view.try_lock() {
+            Ok(mut view) => {
+                *view = Some(make());
+                self.published.notify_all();
+            }
+            Err(_) => self.wanted.store(true, Ordering::Release),
+        }
+    }
+
+    /// Asks the loop for a view and waits for it, `wake` being what wakes the loop.
+    pub(crate) fn ask(&self, patience: Duration, wake: impl Fn()) -> Option<View> {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        *view = None;
+        self.wanted.store(true, Ordering::Release);
+        wake();
+        let (mut view, _) = self
+            .published
+            .wait_timeout_while(view, patience, |view| view.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        view.take()
+    }
+
+    /// Keeps a record for `status`.
+    pub(crate) fn remember(&self, record: Record) {
+        if matches!(record.entry, Entry::Started(_) | Entry::Stopped(_) | Entry::Lost(_)) {
+            return;
+        }
+        let mut kept = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == REMEMBERED {
+            kept.pop_front();
+        }
+        kept.push_back(record);
+    }
+
+    /// The last incidents of this run, the newest first.
+    pub(crate) fn incidents(&self) -> Vec<history::Incident> {
+        let mut kept = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut incidents = history::incidents(kept.make_contiguous());
+        incidents.reverse();
+        incidents.truncate(LAST);
+        incidents
+    }
+}
+
+/// Looks at this node once, without a running guard.
+///
+/// # Errors
+///
+/// When /proc under `root` cannot be read.
+pub fn look_once(root: &Path, policy: &Policy) -> Result<(Status, Rank), ReadError> {
+    let senses = Senses::open(root, policy)?;
+    let abilities = Abilities::find(&senses);
+    let mut state = State::new(policy.zones.len(), 0);
+    decide(&mut state, &senses.snapshot, policy, &mut Vec::new());
+    let view = View {
+        guard: Guard {
+            policy: policy.name().into(),
+            release: RELEASE.into(),
+            missing: abilities.missing,
+            ..Guard::default()
+        },
+        measured: measured_of(&state, policy),
+        policy: policy.clone(),
+        snapshot: senses.snapshot,
+    };
+    Ok((view.status(Vec::new()), view.rank("/").unwrap_or_default()))
+}
+
+/// The measurements of all zones, the machine first.
+pub(crate) fn measured_of(state: &State, policy: &Policy) -> Vec<Option<Measured>> {
+    zones(policy).map(|zone| state.measured(zone).copied()).collect()
+}
+
+fn zones(policy: &Policy) -> impl Iterator<Item = ZoneIndex> {
+    (0..=policy.zones.len()).filter_map(|n| u8::try_from(n).ok()).map(ZoneIndex)
+}
+
+/// A zone's path as outputs show it.
+pub(crate) fn zone_path(policy: &Policy, zone: ZoneIndex) -> String {
+    match usize::from(zone.0).checked_sub(1).and_then(|n| policy.zones.get(n)) {
+        Some(zone) => format!("/{}", zone.cgroup.trim_matches('/')),
+        None => "/".into(),
+    }
+}
+
+impl View {
+    /// The view as `status`.
+    pub(crate) fn status(&self, incidents: Vec<history::Incident>) -> Status {
+        let mut next = self.rank("/").unwrap_or_default().rank;
+        next.truncate(NEXT);
+        Status {
+            version: VERSION,
+            guard: self.guard.clone(),
+            zones: zones(&self.policy).filter_map(|zone| self.zone(zone)).collect(),
+            classes: Class::ALL.iter().rev().map(|class| self.class(*class)).collect(),
+            protected: Vec::new(),
+            next,
+            incidents,
+        }
+    }
+
+    /// The kill order of the zone of that path; `None` when there is no such zone.
+    pub(crate) fn rank(&self, path: &str) -> Option<Rank> {
+        let wanted = path.trim_matches('/');
+        let zone = zones(&self.policy)
+            .find(|zone| zone_path(&self.policy, *zone).trim_matches('/') == wanted)?;
+        let order = rank(&self.snapshot, zone, self.policy.thresholds());
+        let rank = (1..).zip(&order).map(|(position, p)| self.ranked(position, p)).collect();
+        Some(Rank { version: VERSION, rank })
+    }
+
+    fn zone(&self, zone: ZoneIndex) -> Option<WireZone> {
+        let measured = self.measured.get(usize::from(zone.0)).copied().flatten()?;
+        let below = usize::from(zone.0).checked_sub(1);
+        let cgroup = below.and_then(|n| self.snapshot.zones.get(n).copied().flatten());
+        let (pressure, kills) = match (below, cgroup) {
+            (None, _) => (self.snapshot.pressure, self.snapshot.vm.oom_kill),
+            (Some(_), zone) => (zone.and_then(|z| z.pressure), zone.and_then(|z| z.oom_kill)),
+        };
+        let percent = |get: fn(&Pressure) -> u32| pressure.map(|p| f64::from(get(&p)) / 100.0);
+        Some(WireZone {
+            path: zone_path(&self.policy, zone),
+            limit_kib: measured.limit.0,
+            available_kib: measured.available.0,
+            headroom_kib: measured.headroom().0,
+            floor_kib: measured.floor.0,
+            some_avg10: percent(|p| p.some_avg10),
+            full_avg10: percent(|p| p.full_avg10),
+            kernel_oom_kills: kills,
+        })
+    }
+
+    fn class(&self, class: Class) -> ClassTotal {
+        let (processes, rss) = class_total(&self.snapshot.processes, class);
+        ClassTotal { class: class.name().into(), processes, rss_kib: rss.0 }
+    }
+
+    fn ranked(&self, position: u64, p: &Process) -> Ranked {
+        let age = p.age(self.snapshot.at);
+        let rule = self.policy.rule(p.rule).map(|r| r.name.clone());
+        let by = rule.as_ref().map(|name| format!(" by rule {name}")).unwrap_or_default();
+        Ranked {
+            position,
+            pid: p.id.pid,
+            start_ticks: p.id.start_ticks,
+            comm: p.comm.to_string(),
+            cmdline: (!p.command.is_empty()).then(|| p.command.to_string()),
+            uid: p.uid,
+            class: p.class.name().into(),
+            oom_score_adj: p.oom_score_adj,
+            rss_kib: p.rss.0,
+            gives_back_kib: p.gives_back.0,
+            age_s: (age.as_secs_f64() * 10.0).round() / 10.0,
+            paused: p.paused,
+            reason: format!(
+                "{}{by}, gives back {} for {} s of work",
+                p.class,
+                p.gives_back,
+                age.as_secs()
+            ),
+            rule,
+        }
+    }
+}
+
+/// A note that something the guard wanted at its start is not there.
+pub(crate) fn missing(what: &str, why: impl ToString, instead: &str) -> Missing {
+    Missing { what: what.into(), why: why.to_string(), instead: instead.into() }
+}

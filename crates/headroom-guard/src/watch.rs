@@ -1,0 +1,302 @@
+//! The loop: wait for something to happen, look, decide, act, record. No error ends it; each becomes
+//! something that is said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_api::exit::Exit;
+use headroom_api::journal::Started;
+use headroom_api::status::Guard;
+use headroom_core::action::{Action, Report};
+use headroom_core::decide::{State, decide};
+use headroom_core::policy::Policy;
+use headroom_core::snapshot::Moment;
+use headroom_sys::notify::Notifier;
+use headroom_sys::own;
+use headroom_sys::psi::Trigger;
+use headroom_sys::signals::{Caught, Signals};
+use headroom_sys::wait::{Bell, Waiter};
+
+use crate::act::Hands;
+use crate::birth::Births;
+use crate::options::Options;
+use crate::policy_files::load_policy;
+use crate::record::{Note, Recorder};
+use crate::say::say;
+use crate::sense::Senses;
+use crate::start::watch_zones;
+use crate::tokens::{BELL, BIRTH, PRESSURE, SIGNAL, VICTIM, ZONE};
+use crate::view::{Shared, View, measured_of};
+use crate::{Loaded, RELEASE};
+
+/// Scans in one turn: one for the table's age and one for a choice from it.
+const SCANS_A_TURN: u32 = 2;
+
+/// From one turn to the next when an expendable was born meanwhile.
+const NEWBORN_TURN: Duration = Duration::from_millis(50);
+
+/// What the loop can be woken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// A victim ended: nothing else can be decided in its zone before.
+    Ended,
+    /// The kernel killed in a zone, or another of its memory events.
+    Kill,
+    /// Tasks stall for memory (PSI).
+    Pressure,
+    /// A signal is there.
+    Signal,
+    /// Somebody wants to see the state.
+    Request,
+    /// Something happened to a process: after all that may call for relief.
+    Birth,
+    /// The time to look again has come.
+    Tick,
+    /// The signal asks to read the policy again.
+    Reload,
+    /// The signal asks to end.
+    Stop,
+}
+
+const fn event_of(token: u64) -> Event {
+    match token {
+        SIGNAL => Event::Signal,
+        BELL => Event::Request,
+        PRESSURE => Event::Pressure,
+        ZONE => Event::Kill,
+        VICTIM => Event::Ended,
+        BIRTH => Event::Birth,
+        _ => Event::Tick,
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// The guard at work.
+pub(crate) struct Watch {
+    pub(crate) options: Options,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) senses: Senses,
+    pub(crate) state: State,
+    pub(crate) hands: Hands,
+    pub(crate) births: Births,
+    pub(crate) recorder: Recorder,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) waiter: Waiter,
+    pub(crate) signals: Signals,
+    pub(crate) bell: Arc<Bell>,
+    /// Kept open, and never asked: the kernel drops the trigger with its file.
+    pub(crate) _pressure: Option<Trigger>,
+    pub(crate) notifier: Option<Notifier>,
+    pub(crate) about: Guard,
+    pub(crate) woken: Moment,
+}
+
+impl Watch {
+    /// Goes round until a signal ends it.
+    pub(crate) fn run(mut self) -> Exit {
+        self.introduce();
+        if let Some(notifier) = &self.notifier {
+            let _nobody_waits = notifier.ready();
+        }
+        loop {
+            let wait = self.turn();
+            if let Some(notifier) = &self.notifier {
+                let _nobody_waits = notifier.watchdog();
+            }
+            let event = self.wait(wait);
+            self.woken = own::now();
+            match event {
+                Event::Reload => self.reload(),
+                Event::Stop => return self.stop(),
+                Event::Ended => self.collect(),
+                Event::Tick
+                | Event::Pressure
+                | Event::Kill
+                | Event::Request
+                | Event::Birth
+                | Event::Signal => {}
+            }
+        }
+    }
+
+    /// One turn: look, decide, act, record. Returns how long to wait at most.
+    fn turn(&mut self) -> Duration {
+        if let Err(error) = self.senses.look() {
+            self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
+            return Duration::from_secs(1);
+        }
+        let mut wait = self.decide_and_act();
+        for _ in 0..SCANS_A_TURN {
+            if !self.actions.contains(&Action::Scan) {
+                break;
+            }
+            if let Err(error) = self.senses.scan(&self.policy) {
+                self.recorder.note(Note::Say(format!("/proc: {error}").into()));
+                break;
+            }
+            wait = self.decide_and_act();
+        }
+        self.hands.keep_only(|id| self.state.awaits(id));
+        if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
+            watch_zones(&self.senses, &self.waiter);
+        }
+        if self.shared.is_wanted() {
+            self.publish();
+        }
+        wait
+    }
+
+    fn decide_and_act(&mut self) -> Duration {
+        let Self { state, senses, policy, actions, .. } = self;
+        let wait = decide(state, &senses.snapshot, policy, actions);
+        for at in 0..self.actions.len() {
+            let action = self.actions[at];
+            self.carry_out(action);
+        }
+        wait
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Scan => {}
+            Action::SetScore { id, value } => {
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                self.hands.set_score(proc, snapshot, id, value);
+            }
+            Action::Relieve(verdict) => {
+                let proc = &mut self.senses.proc;
+                let report = self.hands.relieve(proc, &self.waiter, &verdict);
+                let now = own::now();
+                if let (Some(process), Some(report)) = (verdict.process, report) {
+                    self.state.report(process.id, report, now);
+                }
+                let reflex = (report == Some(Report::Signalled)).then(|| now.since(self.woken));
+                self.recorder.happened(action, reflex);
+            }
+            Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {
+                self.recorder.happened(action, None);
+            }
+        }
+    }
+
+    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
+    /// for a turn soon: ten of them at once must be seen while they are small.
+    fn wait(&mut self, at_most: Duration) -> Event {
+        let mut until = self.woken.after(at_most);
+        loop {
+            let left = until.since(own::now());
+            let event = self.first_of_all(left.min(self.births.patience()));
+            let is_early = event == Event::Tick && self.births.patience() < left;
+            if left.is_zero() || !(event == Event::Birth || is_early) {
+                return event;
+            }
+            let Self { births, waiter, senses, policy, hands, .. } = self;
+            births.take_in(waiter, senses, policy, hands);
+            if births.take_newborn() {
+                until = until.min(self.woken.after(NEWBORN_TURN));
+            }
+            if let Some(line) = self.births.complaint() {
+                self.recorder.note(Note::Say(line.into()));
+            }
+        }
+    }
+
+    /// Waits for the first of all that may happen.
+    fn first_of_all(&mut self, at_most: Duration) -> Event {
+        let Ok(ready) = self.waiter.wait(Some(at_most)) else { return Event::Tick };
+        // The most urgent of those that happened together; the others are still there next time.
+        let event = ready.map(|r| event_of(r.token)).min().unwrap_or(Event::Tick);
+        match event {
+            Event::Signal => match self.signals.take() {
+                Some(Caught::Reload) => Event::Reload,
+                Some(Caught::Stop) => Event::Stop,
+                None => Event::Tick,
+            },
+            Event::Request => {
+                let _rung = self.bell.silence();
+                event
+            }
+            _ => event,
+        }
+    }
+
+    /// Takes in the victims that have ended.
+    fn collect(&mut self) {
+        while let Some(id) = self.hands.ended() {
+            self.state.report(id, Report::Ended, self.woken);
+        }
+    }
+
+    /// SIGHUP: the policy anew. A bad one changes nothing.
+    fn reload(&mut self) {
+        let line = match load_policy(&self.options.root, self.options.policy.as_deref()) {
+            Err(error) => format!("policy: {error}; the old one stays in force"),
+            Ok(Loaded { policy, files }) => {
+                self.policy = Arc::new(policy);
+                self.recorder.note(Note::Policy(Arc::clone(&self.policy)));
+                self.about.policy = self.policy.name().into();
+                self.senses.use_zones(&self.policy);
+                self.senses.table.forget_classes();
+                self.state.use_zones(self.policy.zones.len());
+                watch_zones(&self.senses, &self.waiter);
+                if let Err(error) = self.senses.scan(&self.policy) {
+                    say(&format!("/proc: {error}"));
+                }
+                format!("policy reloaded: {} files, {}", files.len(), self.policy.name())
+            }
+        };
+        self.recorder.note(Note::Say(line.into()));
+    }
+
+    fn publish(&mut self) {
+        let Self { shared, senses, state, policy, about, .. } = self;
+        let pid = senses.snapshot.own_pid;
+        about.rss_kib = senses.proc.stat(pid).ok().map(|s| s.rss.0);
+        about.cpu_ms = senses.proc.stat(pid).ok().map(|s| s.cpu_ticks * 10);
+        shared.publish(|| View {
+            snapshot: senses.snapshot.clone(),
+            measured: measured_of(state, policy),
+            policy: (**policy).clone(),
+            guard: about.clone(),
+        });
+    }
+
+    /// The first lines of the log, and the journal's first record.
+    fn introduce(&mut self) {
+        let memory = &self.senses.snapshot.memory;
+        let floor = self.policy.thresholds().floor_of(memory.total);
+        let dry = if self.hands.is_dry() { ", dry run: says what it would do" } else { "" };
+        let line = format!(
+            "guarding {} of memory, {} available, floor {floor}, policy {}{dry}",
+            memory.total,
+            memory.available,
+            self.policy.name()
+        );
+        self.recorder.note(Note::Say(line.into()));
+        if let Some(line) = self.births.introduction() {
+            self.recorder.note(Note::Say(line.into()));
+        }
+        for lack in &self.about.missing {
+            let line = format!("missing: {} ({}); instead: {}", lack.what, lack.why, lack.instead);
+            self.recorder.note(Note::Say(line.into()));
+        }
+        self.recorder.note(Note::Started(Box::new(Started {
+            release: RELEASE.into(),
+            policy: self.policy.name().into(),
+            dry_run: self.hands.is_dry(),
+            missing: self.about.missing.iter().map(|m| m.what.clone()).collect(),
+        })));
+    }
+
+    fn stop(mut self) -> Exit {
+        self.hands.thaw_all(&mut self.senses.proc);
+        if let Some(notifier) = &self.notifier {
+            let _nobody_waits = notifier.stopping();
+        }
+        self.recorder.stop();
+        Exit::Done
+    }
+}

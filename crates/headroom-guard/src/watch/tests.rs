@@ -1,0 +1,119 @@
+//! The loop on this machine's own /proc, with one process of the test's as the only one that may go.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use headroom_core::policy::Layer;
+
+use super::*;
+
+/// Nobody but the process with this mark in its command line may go; `floor` says when.
+fn policy(mark: u32, floor: &str) -> Policy {
+    let text = format!(
+        r#"
+        [strict]
+        floor = "{floor}"
+        floor_min = "0MiB"
+        floor_max = "1048576GiB"
+        horizon = "0s"
+        kernel_kills = 0
+        stall = "100%"
+        [[rule]]
+        name = "the-holder"
+        class = "expendable"
+        command = ["*count={mark} *"]
+        [[rule]]
+        name = "everybody-else"
+        class = "system"
+        comm = ["*"]
+        "#
+    );
+    Policy::from_layers(&[Layer::parse("test", &text).unwrap()]).unwrap()
+}
+
+/// A guard of this machine that keeps what it writes in `dir`.
+fn watch(dir: &std::path::Path, policy: Policy) -> Watch {
+    let options = Options {
+        dry_run: false,
+        policy: None,
+        state_dir: dir.into(),
+        runtime_dir: dir.into(),
+        root: "/".into(),
+    };
+    let senses = Senses::open(&options.root, &policy).unwrap();
+    Watch::start(&options, policy, senses, None).unwrap()
+}
+
+#[test]
+fn nothing_is_allocated_between_the_trigger_and_the_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = 700_000 + std::process::id();
+    let mut victim = Command::new("dd")
+        .args(["if=/dev/zero", "bs=48M", &format!("count={mark}"), "status=none"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = i32::try_from(victim.id()).unwrap();
+    let mut watch = watch(dir.path(), policy(mark, "0%"));
+    let holds = |watch: &Watch| {
+        let processes = &watch.senses.snapshot.processes;
+        processes
+            .iter()
+            .any(|p| p.id.pid == id && p.gives_back > headroom_core::units::Kib::from_mib(40))
+    };
+    while !holds(&watch) {
+        std::thread::sleep(Duration::from_millis(50));
+        watch.senses.scan(&watch.policy).unwrap();
+    }
+    for _ in 0..5 {
+        let wait = watch.turn();
+        watch.wait(wait.min(Duration::from_millis(50)));
+    }
+    assert_eq!(watch.state.open_incident(), None, "calm so far");
+
+    watch.policy = Arc::new(policy(mark, "100%"));
+    watch.woken = own::now();
+    let allocated = allocation_counter::measure(|| {
+        watch.turn();
+    });
+    assert!(watch.state.open_incident().is_some(), "the trigger was seen");
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
+    if !watch.hands.is_dry() {
+        let signal = std::os::unix::process::ExitStatusExt::signal(&victim.wait().unwrap());
+        assert!(signal.is_some(), "the victim was ended by a signal");
+    }
+    let _ = victim.kill();
+    let _ = victim.wait();
+}
+
+#[test]
+fn a_process_is_classed_when_it_begins_and_not_at_the_next_scan() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = 500_000 + std::process::id();
+    let mut watch = watch(dir.path(), policy(mark, "0%"));
+    let scanned = watch.senses.snapshot.scanned;
+    let lacks = watch.about.missing.iter().any(|m| m.what == "proc connector");
+    let mut child = Command::new("sh")
+        .args(["-c", &format!(": count={mark} x; read end")])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let score = || std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+    for _ in 0..200 {
+        if lacks || score().trim() == "1000" {
+            break;
+        }
+        watch.wait(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    // Where the connector cannot be had it is said, and the scans do it.
+    assert_eq!(lacks, score_was_not_set(&watch, pid), "{:?}", watch.about.missing);
+    assert_eq!(watch.senses.snapshot.scanned, scanned, "nobody scanned");
+    child.wait().unwrap();
+}
+
+fn score_was_not_set(watch: &Watch, pid: i32) -> bool {
+    let processes = &watch.senses.snapshot.processes;
+    processes.iter().find(|p| p.id.pid == pid).is_none_or(|p| p.oom_score_adj != Some(1000))
+}

@@ -1,0 +1,283 @@
+//! Captured and hand-made trees, odd names, and this very process.
+
+use super::*;
+use headroom_core::snapshot::Comm;
+use headroom_core::units::Kib;
+use std::path::PathBuf;
+
+fn tree(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn recent() -> Proc {
+    Proc::open(&tree("linux-6.18")).unwrap()
+}
+
+fn old() -> Proc {
+    Proc::open(&tree("linux-old")).unwrap()
+}
+
+fn running() -> Proc {
+    Proc::open(Path::new("/")).unwrap()
+}
+
+fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
+const MALFORMED: fn(ReadError) -> bool = |error| matches!(error, ReadError::Malformed { .. });
+
+#[test]
+fn a_recent_kernel_gives_every_value_of_the_node() {
+    let mut proc = recent();
+    let memory = proc.memory().unwrap();
+    assert_eq!(memory.total, Kib(24_684_084));
+    assert!(memory.free < memory.available && memory.available < memory.total);
+    assert_eq!((memory.swap_total, memory.swap_free), (Kib::ZERO, Kib::ZERO));
+    assert_eq!(proc.pressure(), Ok(Some(Pressure::default())));
+    let counters = proc.vm_counters().unwrap();
+    assert_eq!(counters.oom_kill, Some(0));
+    assert_eq!(counters.refault_anon, Some(0));
+    assert_eq!(counters.swap_in, Some(0));
+    assert!(counters.refault_file.is_some_and(|count| count > 0));
+    assert!(counters.major_faults.is_some_and(|count| count > 0));
+    assert_eq!(counters.scan_direct, Some(0));
+}
+
+#[test]
+fn what_an_old_kernel_lacks_is_unknown_and_not_zero() {
+    let mut proc = old();
+    let memory = proc.memory().unwrap();
+    // MemFree + Buffers + Cached - Shmem.
+    assert_eq!(memory.available, Kib(254_832 + 40_960 + 1_310_720 - 327_680));
+    assert_eq!((memory.swap_total, memory.swap_free), (Kib(1_048_572), Kib(524_288)));
+    assert_eq!(proc.pressure(), Ok(None));
+    let counters = proc.vm_counters().unwrap();
+    assert_eq!((counters.oom_kill, counters.refault_anon), (None, None));
+    assert_eq!(counters.refault_file, Some(81_412));
+    assert_eq!(counters.swap_in, Some(5120));
+    assert_eq!(counters.scan_direct, Some(4321), "the throttled are no pages");
+}
+
+#[test]
+fn pids_are_the_names_that_are_numbers() {
+    let mut pids = Vec::new();
+    for _ in 0..2 {
+        pids.clear();
+        old().each_pid(&mut |pid| pids.push(pid)).unwrap();
+        pids.sort_unstable();
+        assert_eq!(pids, [777, 811, 888, 999, 25_219]);
+    }
+}
+
+#[test]
+fn a_sleeping_process_reads_whole() {
+    let mut proc = recent();
+    let stat = proc.stat(4242).unwrap();
+    assert_eq!(stat.comm, Comm::new(b"sleep"));
+    assert_eq!((stat.state, stat.parent, stat.session, stat.tty), (b'S', 15_821, 4466, 0));
+    assert_eq!((stat.start_ticks, stat.cpu_ticks, stat.threads), (203_277, 0, 1));
+    assert!(!stat.is_kernel_thread() && !stat.is_zombie() && !stat.is_stopped());
+    let page_kib = (rustix::param::page_size() / 1024) as u64;
+    assert_eq!(stat.rss, Kib::from_pages(406, page_kib));
+    let statm = proc.statm(4242).unwrap();
+    assert_eq!(statm.resident, Kib::from_pages(449, page_kib));
+    assert_eq!(statm.shared, Kib::from_pages(422, page_kib));
+    let status = proc.status(4242).unwrap();
+    assert_eq!((status.uid_real, status.uid_effective), (0, 0));
+    assert_eq!((status.swap, status.rss_anon), (Kib::ZERO, Some(Kib(108))));
+    assert!(!status.kill_pending);
+    assert_eq!(proc.oom_score_adj(4242), Ok(0));
+}
+
+#[test]
+fn a_kernel_thread_is_known_by_its_flag_and_has_no_memory() {
+    let mut proc = recent();
+    let stat = proc.stat(14).unwrap();
+    assert_eq!(stat.comm, Comm::new(b"ksoftirqd/0"));
+    assert!(stat.is_kernel_thread());
+    assert_eq!(stat.rss, Kib::ZERO);
+    let status = proc.status(14).unwrap();
+    assert_eq!((status.swap, status.rss_anon), (Kib::ZERO, None));
+    assert_eq!(proc.cmdline(14, &mut [0; 64]), Ok(&b""[..]));
+}
+
+#[test]
+fn an_old_kernels_process_reads_as_far_as_it_goes() {
+    let mut proc = old();
+    let stat = proc.stat(25_219).unwrap();
+    assert_eq!((stat.parent, stat.threads, stat.cpu_ticks), (811, 14, 812 + 301));
+    assert_eq!(stat.start_ticks, 844_613);
+    let status = proc.status(25_219).unwrap();
+    assert_eq!((status.uid_real, status.uid_effective), (1000, 1001));
+    assert_eq!((status.swap, status.rss_anon, status.locked), (Kib(20_480), None, Kib(64)));
+    assert!(status.kill_pending);
+    assert_eq!(proc.oom_score_adj(25_219), Ok(1000));
+}
+
+#[test]
+fn a_name_cannot_forge_the_fields_after_it() {
+    let mut proc = old();
+    let stat = proc.stat(811).unwrap();
+    assert_eq!(stat.comm, Comm::new(b"a) R 1 (b\n"));
+    assert_eq!((stat.state, stat.parent, stat.tty), (b'Z', 1, 34_817));
+    assert!(stat.is_zombie());
+    assert_eq!(proc.status(811).unwrap().uid_effective, 33);
+}
+
+#[test]
+fn names_with_brackets_spaces_and_line_feeds_come_through() {
+    let rest = b" S 1 2 3 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 99 0 7 0";
+    for (written, name) in [
+        (&b"with space"[..], &b"with space"[..]),
+        (b") (", b") ("),
+        (b"))))", b"))))"),
+        (b"(", b"("),
+        (b"", b""),
+        (b"raw\nline", b"raw\nline"),
+        (b"a\\nb", b"a\nb"),
+        (b"back\\\\slash", b"back\\slash"),
+        (b"end\\", b"end\\"),
+        (b"kworker/R-pool_workqueue_release", b"kworker/R-pool_"),
+        (b"\xff\xfe", b"\xff\xfe"),
+    ] {
+        let text = [b"7 (", written, b")", rest].concat();
+        let stat = Stat::parse(&text, 4).unwrap();
+        assert_eq!(stat.comm, Comm::new(name));
+        assert_eq!((stat.start_ticks, stat.cpu_ticks, stat.rss), (99, 11, Kib(28)));
+    }
+}
+
+#[test]
+fn gone_malformed_and_empty_are_told_apart() {
+    let mut proc = old();
+    assert_eq!(proc.stat(4), Err(ReadError::Gone));
+    assert_eq!(proc.stat(0), Err(ReadError::Gone));
+    assert_eq!(proc.stat(-1), Err(ReadError::Gone));
+    for pid in [777, 888, 999] {
+        assert!(proc.stat(pid).is_err_and(MALFORMED), "{pid}");
+    }
+    assert!(proc.statm(888).is_err_and(MALFORMED));
+    assert!(proc.status(888).is_err_and(MALFORMED));
+    assert!(proc.oom_score_adj(888).is_err_and(MALFORMED));
+    assert!(proc.oom_score_adj(999).is_err_and(MALFORMED));
+    assert_eq!(Proc::open(&tree("nowhere")).err(), Some(ReadError::Gone));
+    let bare = tempfile::tempdir().unwrap();
+    std::fs::create_dir(bare.path().join("proc")).unwrap();
+    let mut proc = Proc::open(bare.path()).unwrap();
+    assert_eq!(proc.memory(), Err(ReadError::Gone));
+    assert_eq!(proc.vm_counters(), Err(ReadError::Gone));
+    std::fs::write(bare.path().join("proc/meminfo"), "MemFree: 1 kB\nMemTotal: many kB\n").unwrap();
+    std::fs::write(bare.path().join("proc/vmstat"), "\0\0\0").unwrap();
+    assert!(proc.memory().is_err_and(MALFORMED));
+    assert!(proc.vm_counters().is_err_and(MALFORMED));
+}
+
+#[test]
+fn a_command_line_keeps_its_separators_and_loses_its_end() {
+    let mut proc = old();
+    let mut into = [0; 64];
+    assert_eq!(
+        proc.cmdline(25_219, &mut into),
+        Ok(&b"/usr/bin/searchd\0--config\0/etc/sphinx.conf"[..])
+    );
+    assert_eq!(proc.cmdline(25_219, &mut into[..8]), Ok(&b"/usr/bin"[..]));
+}
+
+#[test]
+fn a_deleted_program_is_said_to_be_deleted() {
+    let root = tempfile::tempdir().unwrap();
+    for (pid, target) in [(5, "/usr/bin/php8.2"), (6, "/usr/bin/php8.2 (deleted)")] {
+        let dir = root.path().join("proc").join(pid.to_string());
+        std::fs::create_dir_all(&dir).unwrap();
+        std::os::unix::fs::symlink(target, dir.join("exe")).unwrap();
+    }
+    let mut proc = Proc::open(root.path()).unwrap();
+    let mut into = [0; 64];
+    assert_eq!(proc.exe(5, &mut into), Ok((&b"/usr/bin/php8.2"[..], false)));
+    assert_eq!(proc.exe(6, &mut into), Ok((&b"/usr/bin/php8.2"[..], true)));
+    assert_eq!(proc.exe(7, &mut into), Err(ReadError::Gone));
+    assert!(proc.exe(5, &mut into[..15]).is_err_and(MALFORMED));
+}
+
+#[test]
+fn the_cgroup_is_the_one_that_tells_the_unit() {
+    fn best<'b>(text: &str, into: &'b mut [u8]) -> Result<&'b [u8], ReadError> {
+        let mut found = membership::MembershipLines::new(into);
+        text.lines().for_each(|line| found.line(line.as_bytes()));
+        found.finish()
+    }
+    for (text, path) in [
+        ("0::/system.slice/cron.service", "/system.slice/cron.service"),
+        ("0::/system.slice/cron.service (deleted)", "/system.slice/cron.service"),
+        ("0::/", "/"),
+        ("", "/"),
+        ("9:name=systemd:/a\n7:memory:/b\n0::/", "/a"),
+        ("7:memory:/b\n9:name=systemd:/a\n0::/c:d", "/c:d"),
+        ("9:name=systemd:/\n7:memory:/b\n1:cpu:/x\n0::/", "/b"),
+        ("5:cpu,cpuacct:/x\n4:hugetlb,memory:/m", "/m"),
+        ("3:cpuset:/x", "/"),
+    ] {
+        let mut into = [0; 64];
+        assert_eq!(best(text, &mut into), Ok(path.as_bytes()), "{text}");
+    }
+    assert!(best("0::/too/long", &mut [0; 4]).is_err_and(MALFORMED));
+    let mut into = [0; 64];
+    assert_eq!(old().cgroup(25_219, &mut into), Ok(&b"/limited.slice"[..]));
+    assert_eq!(recent().cgroup(4242, &mut into), Ok(&b"/jobs"[..]));
+}
+
+#[test]
+fn a_captured_tree_is_not_live_and_the_running_one_is() {
+    assert!(!recent().is_live());
+    assert!(running().is_live());
+    assert!(recent().hides_others(), "it holds no first process");
+}
+
+#[test]
+fn this_process_is_read_from_the_running_kernel() {
+    let mut proc = running();
+    assert!(proc.memory().unwrap().total > Kib::ZERO);
+    proc.vm_counters().unwrap();
+    proc.pressure().unwrap();
+    let pid = own_pid();
+    let mut seen = false;
+    proc.each_pid(&mut |each| seen |= each == pid).unwrap();
+    assert!(seen);
+    let stat = proc.stat(pid).unwrap();
+    assert!(stat.rss > Kib::ZERO && stat.threads >= 1 && !stat.is_kernel_thread());
+    assert_eq!(proc.stat(pid).unwrap().start_ticks, stat.start_ticks);
+    assert!(proc.statm(pid).unwrap().resident > Kib::ZERO);
+    let status = proc.status(pid).unwrap();
+    assert_eq!(status.uid_effective, rustix::process::geteuid().as_raw());
+    let mut into = [0; 4096];
+    let program = std::env::current_exe().unwrap();
+    assert_eq!(proc.exe(pid, &mut into).unwrap().0, program.as_os_str().as_encoded_bytes());
+    assert!(
+        proc.cmdline(pid, &mut into)
+            .unwrap()
+            .starts_with(std::env::args_os().next().unwrap().as_encoded_bytes())
+    );
+    assert!(proc.cgroup(pid, &mut into).unwrap().starts_with(b"/"));
+}
+
+#[test]
+fn a_score_is_written_for_the_process_it_was_meant_for_only() {
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let mut proc = running();
+    let before = proc.oom_score_adj(pid).unwrap();
+    let raised = (before + 7).min(1000);
+    let id = ProcessId { pid, start_ticks: proc.stat(pid).unwrap().start_ticks };
+    let other = ProcessId { start_ticks: id.start_ticks + 1, ..id };
+    assert_eq!(proc.set_oom_score_adj_of(other, raised), Err(ReadError::Gone));
+    assert_eq!(proc.oom_score_adj(pid), Ok(before));
+    assert_eq!(proc.set_oom_score_adj_of(id, raised), Ok(()));
+    assert_eq!(proc.oom_score_adj(pid), Ok(raised));
+    assert_eq!(proc.set_oom_score_adj(pid, 1000), Ok(()));
+    assert_eq!(proc.oom_score_adj(pid), Ok(1000));
+    assert_eq!(proc.set_oom_score_adj(pid, 1001), Err(ReadError::Other(rustix::io::Errno::INVAL)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(proc.set_oom_score_adj_of(id, 1000), Err(ReadError::Gone));
+}

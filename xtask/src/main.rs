@@ -1,0 +1,90 @@
+//! The project's own commands.
+
+mod deb;
+#[cfg(test)]
+mod dependencies;
+mod lab;
+mod steps;
+mod test;
+mod tree;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask test                 all checks, then one storm in the lab; what CI runs
+  cargo xtask test --no-lab        the checks alone, in a few minutes
+  cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
+  cargo xtask lab run --scenario runaway --guard headroom
+  cargo xtask lab --help           all about the lab";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Formatting, clippy, tests and documentation of both workspaces, then one storm in the lab
+    Test {
+        /// Leave the storm out
+        #[arg(long)]
+        no_lab: bool,
+    },
+    /// A real node, real storms, and the score: builds, boots, probes
+    #[command(disable_help_flag = true)]
+    Lab {
+        /// Passed on to the lab's own workspace
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Builds the Debian package and prints its path
+    Deb {
+        /// Take the programs from this folder instead of building them
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+}
+
+/// The command line was wrong (sysexits(3)).
+const EX_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that cannot be printed leaves nothing else to do.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let outcome = match cli.command {
+        Command::Test { no_lab } => test::run(no_lab),
+        Command::Lab { arguments } => lab::run(&arguments),
+        Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
+            writeln!(io::stdout(), "{}", path.display())?;
+            Ok(ExitCode::SUCCESS)
+        }),
+    };
+    outcome.unwrap_or_else(|error: anyhow::Error| {
+        say(&format!("error: {error:#}"));
+        ExitCode::from(2)
+    })
+}
+
+/// Says one line on standard error.
+fn say(text: &str) {
+    // With standard error closed there is nobody to tell.
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// How a command of the project ends: its exit code, or why it could not be run.
+type Outcome = Result<ExitCode>;

@@ -24,6 +24,23 @@ pub enum Request {
         /// The zone's path, `/` for the machine.
         zone: String,
     },
+    /// Make a process unkillable: its `oom_score_adj` becomes -1000, and relief passes it and its children
+    /// by. Only root and the agent may ask.
+    Protect {
+        /// Which.
+        pid: i32,
+        /// With the pid, which one for ever.
+        start_ticks: u64,
+        /// How much it and its children may take, for `status` to show.
+        budget_kib: Option<u64>,
+    },
+    /// Take the protection of a process and of its children back.
+    Unprotect {
+        /// Which.
+        pid: i32,
+        /// With the pid, which one for ever.
+        start_ticks: u64,
+    },
 }
 
 /// What is answered.
@@ -34,6 +51,13 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Rank`].
     Rank(Rank),
+    /// To [`Request::Protect`] and [`Request::Unprotect`]: it is done.
+    Done,
+    /// The asker may not ask this.
+    Forbidden {
+        /// Who may.
+        why: String,
+    },
     /// The request could not be answered.
     Refused {
         /// Why.

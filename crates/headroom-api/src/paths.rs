@@ -15,6 +15,8 @@ pub const STATE_DIR: &str = "/var/lib/headroom";
 pub const RUNTIME_DIR: &str = "/run/headroom";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
+/// The user the agent runs as, who may ask the guard for a protection beside root.
+pub const AGENT_USER: &str = "headroom";
 /// The guard's socket in the runtime directory.
 pub const GUARD_SOCKET: &str = "guard.sock";
 

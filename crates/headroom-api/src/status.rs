@@ -105,6 +105,10 @@ pub struct Protected {
     pub since: String,
     /// How much it may take.
     pub budget_kib: Option<u64>,
+    /// Resident memory.
+    pub rss_kib: u64,
+    /// The protected process it descends from, when it was not protected itself.
+    pub by: Option<i32>,
 }
 
 /// The kill order of a zone.

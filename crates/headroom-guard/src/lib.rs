@@ -9,6 +9,7 @@ mod birth;
 mod held;
 mod options;
 mod policy_files;
+mod protect;
 mod record;
 mod say;
 mod sense;

@@ -29,7 +29,7 @@ use crate::policy_files::load_policy;
 use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
-use crate::serve;
+use crate::serve::{self, Server};
 use crate::tokens::{BELL, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
@@ -131,7 +131,9 @@ impl Watch {
         }
         match listen(options) {
             Ok(listener) => {
-                if let Err(e) = serve::start(listener, Arc::clone(&shared), Arc::clone(&bell)) {
+                let (shared, bell) = (Arc::clone(&shared), Arc::clone(&bell));
+                let server = Server { shared, bell, root: options.root.clone(), dry_run };
+                if let Err(e) = serve::start(listener, server) {
                     lacking.push(missing("the socket's thread", e, "status looks for itself"));
                 }
             }

@@ -128,6 +128,7 @@ impl Watch {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
+        self.take_in_grants();
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
             if !self.actions.contains(&Action::Scan) {
@@ -147,6 +148,18 @@ impl Watch {
             self.publish();
         }
         wait
+    }
+
+    /// Looks at those anew who were protected, or are not any more, before anything is decided.
+    fn take_in_grants(&mut self) {
+        let Senses { proc, table, snapshot, .. } = &mut self.senses;
+        if !self.shared.take_grants(&mut table.granted) {
+            return;
+        }
+        for at in 0..table.granted.len() {
+            let pid = table.granted[at].pid;
+            let _ended = table.examine_one(proc, snapshot, &self.policy, pid, self.woken);
+        }
     }
 
     fn decide_and_act(&mut self) -> Duration {

@@ -17,3 +17,4 @@ pub mod settings;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tokens;

@@ -50,9 +50,8 @@ impl Kind {
             (_, Value::Boolean(_)) => return Self::Boolean,
             // A floor above half of a zone would leave nothing to run jobs with.
             ("floor", Value::Percent(_)) => (percent(1), percent(50)),
-            ("hard_floor", Value::Percent(_)) => (percent(0), percent(100)),
-            ("pause_margin", Value::Percent(_)) => (percent(0), percent(100)),
-            (_, Value::Percent(_)) => (percent(1), percent(100)),
+            ("stall" | "calm", Value::Percent(_)) => (percent(1), percent(100)),
+            (_, Value::Percent(_)) => (percent(0), percent(100)),
             ("kernel_kills", Value::Count(_)) => (Value::Count(1), Value::Count(1000)),
             (_, Value::Count(_)) => (Value::Count(0), Value::Count(10_000_000)),
             ("floor_min" | "floor_max", Value::Size(_)) => (size(MIB), size(1024 * GIB)),

@@ -147,6 +147,7 @@ impl Config {
                 _ => {}
             }
         }
+        self.services.list().map(drop)?;
         Ok(())
     }
 

@@ -14,6 +14,8 @@ mod say;
 mod services;
 mod state;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use http::openapi;
 pub use options::Options;

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::options::Options;
+use crate::services::Services;
 use crate::store::Store;
 
 /// The agent, as handlers and tasks see it: cheap to clone.
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) name: String,
     /// The database.
     pub(crate) store: Store,
+    /// Services that may be restarted.
+    pub(crate) services: Services,
     /// The number of the last record taken from the guard's journal; changes when there is news.
     pub(crate) news: watch::Sender<i64>,
     /// Becomes true when the agent stops.
@@ -45,7 +48,8 @@ impl App {
     ) -> Self {
         let name = config.app_name(&options.root);
         let (news, _) = watch::channel(0);
-        Self(Arc::new(Inner { config, options, name, store, news, stopping }))
+        let services = Services::new(&config.services, options.root.clone());
+        Self(Arc::new(Inner { config, options, name, store, services, news, stopping }))
     }
 
     /// Waits until the agent stops.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::guard::Guard;
+use crate::http::guesses::Guesses;
 use crate::options::Options;
 use crate::services::Services;
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// The agent, as handlers and tasks see it: cheap to clone.
@@ -25,8 +28,14 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     /// Services that may be restarted.
     pub(crate) services: Services,
-    /// The number of the last record taken from the guard's journal; changes when there is news.
-    pub(crate) news: watch::Sender<i64>,
+    /// The way to the guard.
+    pub(crate) guard: Guard,
+    /// Changes of settings, one after the other.
+    pub(crate) settings: Settings,
+    /// Tokens that were guessed wrong.
+    pub(crate) guesses: Guesses,
+    /// How many records were taken from the guard's journal since the start: changes when there is news.
+    pub(crate) news: watch::Sender<u64>,
     /// Becomes true when the agent stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -49,7 +58,19 @@ impl App {
         let name = config.app_name(&options.root);
         let (news, _) = watch::channel(0);
         let services = Services::new(&config.services, options.root.clone());
-        Self(Arc::new(Inner { config, options, name, store, services, news, stopping }))
+        let guard = Guard::new(options.runtime_dir.clone());
+        Self(Arc::new(Inner {
+            config,
+            options,
+            name,
+            store,
+            services,
+            guard,
+            settings: Settings::default(),
+            guesses: Guesses::default(),
+            news,
+            stopping,
+        }))
     }
 
     /// Waits until the agent stops.

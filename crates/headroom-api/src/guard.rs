@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::frame;
+use crate::settings::{Change, Settings};
 use crate::status::{Rank, Status};
 
 /// The guard answers within this or is not there: it never keeps anybody waiting.
@@ -41,6 +42,14 @@ pub enum Request {
         /// With the pid, which one for ever.
         start_ticks: u64,
     },
+    /// All settings.
+    Settings,
+    /// Change settings: all that are named or none. Kept, and in force when the answer comes. Only root
+    /// and the agent may ask.
+    Change {
+        /// The new values.
+        change: Change,
+    },
 }
 
 /// What is answered.
@@ -53,6 +62,15 @@ pub enum Answer {
     Rank(Rank),
     /// To [`Request::Protect`] and [`Request::Unprotect`]: it is done.
     Done,
+    /// To [`Request::Settings`] and [`Request::Change`].
+    Settings(Settings),
+    /// A change named what is no setting, or a value that is not allowed.
+    Wrong {
+        /// The setting.
+        name: String,
+        /// What is allowed instead.
+        why: String,
+    },
     /// The asker may not ask this.
     Forbidden {
         /// Who may.

@@ -16,6 +16,8 @@ pub mod policy;
 pub mod protect;
 pub mod release;
 pub mod service;
+pub mod settings;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tokens;

@@ -14,6 +14,7 @@ mod record;
 mod say;
 mod sense;
 mod serve;
+mod settings_file;
 mod start;
 mod table;
 mod tokens;
@@ -24,6 +25,7 @@ pub use abilities::Abilities;
 pub use options::Options;
 pub use policy_files::{Loaded, PolicyError, load_policy, uid_of};
 pub use say::say;
+pub use settings_file::{read as read_settings, write as write_settings};
 pub use start::{run, thaw};
 pub use view::look_once;
 

@@ -4,12 +4,12 @@
 use std::fs;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use headroom_api::guard::{Answer, Request};
+use headroom_api::settings::{Change, describe};
 use headroom_api::{frame, paths};
 use headroom_core::snapshot::ProcessId;
 use headroom_sys::peer::{Peer, peer_of};
@@ -17,19 +17,24 @@ use headroom_sys::proc::Proc;
 use headroom_sys::wait::Bell;
 use headroom_sys::{ReadError, own};
 
-use crate::policy_files::uid_of;
+use crate::options::Options;
+use crate::policy_files::{Loaded, load_policy, uid_of};
 use crate::protect::Grants;
+use crate::settings_file;
 use crate::view::{Shared, View};
 
 /// A client that is slower than this is cut off.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long whoever changed a setting is kept waiting for the loop to go by it.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the socket's thread answers from.
 pub(crate) struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) bell: Arc<Bell>,
-    /// Where /etc/passwd and /proc are.
-    pub(crate) root: PathBuf,
+    /// Where /etc/passwd, /proc, the policy and the settings are.
+    pub(crate) options: Options,
     /// Nothing is done, and so nobody protected.
     pub(crate) dry_run: bool,
 }
@@ -83,23 +88,30 @@ impl Server {
                 }
                 None => refused(&format!("no zone \"{zone}\"; see headroom status")),
             },
-            Request::Protect { .. } | Request::Unprotect { .. } if !self.may_protect(peer) => {
+            Request::Settings => {
+                let chosen = settings_file::read(&self.options.state_dir).unwrap_or_default();
+                Answer::Settings(describe(&view.policy, &chosen, Some(true)))
+            }
+            Request::Protect { .. } | Request::Unprotect { .. } | Request::Change { .. }
+                if !self.may_change(peer) =>
+            {
                 let why = "only root and the agent may ask the guard for this".into();
                 Answer::Forbidden { why }
             }
             Request::Protect { pid, start_ticks, budget_kib } => {
                 let id = ProcessId { pid, start_ticks };
-                self.change(id, |grants, proc| grants.give(proc, id, budget_kib))
+                self.protect(id, |grants, proc| grants.give(proc, id, budget_kib))
             }
             Request::Unprotect { pid, start_ticks } => {
                 let id = ProcessId { pid, start_ticks };
-                self.change(id, |grants, proc| grants.take_back(proc, &view.snapshot, id))
+                self.protect(id, |grants, proc| grants.take_back(proc, &view.snapshot, id))
             }
+            Request::Change { change } => self.change(&change),
         }
     }
 
     /// Changes a protection on this thread: the loop only learns of it.
-    fn change(
+    fn protect(
         &self,
         id: ProcessId,
         change: impl FnOnce(&Grants, &mut Proc) -> Result<(), ReadError>,
@@ -107,7 +119,7 @@ impl Server {
         if self.dry_run {
             return refused("this guard runs dry: it protects nobody");
         }
-        let changed = Proc::open(&self.root).and_then(|mut proc| {
+        let changed = Proc::open(&self.options.root).and_then(|mut proc| {
             // Only the running kernel's pids are anybody's here.
             if !proc.is_live() {
                 return Err(ReadError::Malformed {
@@ -129,14 +141,43 @@ impl Server {
         }
     }
 
-    fn may_protect(&self, peer: &Peer) -> bool {
+    /// Changes settings: tried on the policy, kept, then taken over by the loop.
+    fn change(&self, change: &Change) -> Answer {
+        let Options { root, policy, state_dir, .. } = &self.options;
+        let loaded = match load_policy(root, policy.as_deref()) {
+            Ok(loaded) => loaded.with_settings(state_dir),
+            Err(error) => return refused(&format!("policy: {error}; mend that first")),
+        };
+        let Loaded { mut chosen, layers, .. } = loaded;
+        for (name, value) in change {
+            if let Err(why) = chosen.set(name, value.as_deref()) {
+                return Answer::Wrong { name: name.clone(), why };
+            }
+        }
+        if let Err((name, why)) = chosen.check_on(&layers) {
+            return Answer::Wrong { name, why };
+        }
+        if let Err(error) = settings_file::write(state_dir, &chosen) {
+            return refused(&format!("the settings could not be kept: {error}"));
+        }
+        self.shared.ask_reload();
+        // The view comes after the reload in the loop's turn: what it shows is in force.
+        match self.shared.ask(RELOAD_PATIENCE, || self.bell.ring()) {
+            Some(view) => Answer::Settings(describe(&view.policy, &chosen, Some(true))),
+            None => refused(
+                "the settings are kept, and the guard is too busy to say that it goes by them",
+            ),
+        }
+    }
+
+    fn may_change(&self, peer: &Peer) -> bool {
         peer.uid == 0
             || peer.uid == own::own_uid()
             || uid_of(&self.users(), paths::AGENT_USER) == Some(peer.uid)
     }
 
     fn users(&self) -> String {
-        fs::read_to_string(paths::under(&self.root, "/etc/passwd")).unwrap_or_default()
+        fs::read_to_string(paths::under(&self.options.root, "/etc/passwd")).unwrap_or_default()
     }
 }
 

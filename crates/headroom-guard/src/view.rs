@@ -51,12 +51,33 @@ pub(crate) struct Shared {
     /// Who was protected by a request.
     pub(crate) grants: Grants,
     regranted: AtomicBool,
+    reload: AtomicBool,
 }
 
 impl Shared {
     /// Whether somebody waits for a view. Asked by the loop; clears the wish.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Asks the loop to read the policy anew.
+    pub(crate) fn ask_reload(&self) {
+        self.reload.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody asked for that.
+    pub(crate) fn is_reload_asked(&self) -> bool {
+        self.reload.load(Ordering::Acquire)
+    }
+
+    /// As [`Self::is_reload_asked`]. Asked by the loop; clears the wish.
+    pub(crate) fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::AcqRel)
+    }
+
+    /// Wishes for a view.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Release);
     }
 
     /// Says that protections have changed.
@@ -83,7 +104,7 @@ impl Shared {
                 *view = Some(make());
                 self.published.notify_all();
             }
-            Err(_) => self.wanted.store(true, Ordering::Release),
+            Err(_) => self.want(),
         }
     }
 
@@ -91,7 +112,7 @@ impl Shared {
     pub(crate) fn ask(&self, patience: Duration, wake: impl Fn()) -> Option<View> {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         *view = None;
-        self.wanted.store(true, Ordering::Release);
+        self.want();
         wake();
         let (mut view, _) = self
             .published

@@ -29,7 +29,7 @@ pub use identity::{Identity, Role};
 pub use layer::{Layer, Problem};
 pub use rule::{Condition, Rule, UidRange, User};
 pub use setup::SetupValues;
-pub use thresholds::{THRESHOLD_NAMES, Thresholds, ThresholdsLayer};
+pub use thresholds::{THRESHOLD_HELP, THRESHOLD_NAMES, Thresholds, ThresholdsLayer};
 pub use value::{Percent, Size, Time};
 
 use crate::snapshot::Process;

@@ -11,7 +11,7 @@ use headroom_sys::file::{FileError, read_trusted};
 use serde::Deserialize;
 
 use crate::options::Options;
-use crate::{mysql, notify, protect, services};
+use crate::{mysql, notify, protect, release, services};
 
 /// A configuration longer than this is a mistake.
 const LONGEST: usize = 1 << 20;
@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) protect: protect::Config,
     /// `[mysql]`
     pub(crate) mysql: mysql::Config,
+    /// `[release]`
+    pub(crate) release: release::Config,
     /// `[notify]`
     pub(crate) notify: notify::Config,
 }

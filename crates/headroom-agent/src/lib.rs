@@ -11,6 +11,7 @@ mod notify;
 mod options;
 mod protect;
 mod random;
+mod release;
 mod run;
 mod say;
 mod services;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::guard::Guard;
 use crate::http::guesses::Guesses;
 use crate::options::Options;
+use crate::release::Releases;
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) name: String,
     /// The database.
     pub(crate) store: Store,
+    /// Memory being given back.
+    pub(crate) releases: Releases,
     /// Services that may be restarted.
     pub(crate) services: Services,
     /// The way to the guard.
@@ -65,6 +68,7 @@ impl App {
             name,
             store,
             services,
+            releases: Releases::default(),
             guard,
             settings: Settings::default(),
             guesses: Guesses::default(),

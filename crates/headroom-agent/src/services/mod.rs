@@ -17,7 +17,11 @@ use crate::state::App;
 
 pub(crate) use config::Config;
 pub(crate) use listed::Action;
-pub(crate) use restart::{Refused, Services};
+pub(crate) use memory::held_by;
+pub(crate) use once::Once;
+#[cfg(test)]
+use restart::Refused;
+pub(crate) use restart::Services;
 
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -6,8 +6,11 @@ use headroom_api::exit::Exit;
 
 use crate::{cmd, systemctl};
 
+/// What a name does.
+type Run = fn() -> Exit;
+
 /// A name, and what it does. A line each.
-const NAMES: [(&str, fn() -> Exit); 4] = [
+const NAMES: [(&str, Run); 4] = [
     (systemctl::NAME, systemctl::run),
     ("hypernode-oom-protect", cmd::protect::as_oom_protect),
     ("hypernode-servicectl", cmd::service::as_servicectl),
@@ -15,7 +18,7 @@ const NAMES: [(&str, fn() -> Exit); 4] = [
 ];
 
 /// What to run when the program was called by one of those names.
-pub(crate) fn called_as() -> Option<fn() -> Exit> {
+pub(crate) fn called_as() -> Option<Run> {
     let called = std::env::args_os().next().map(PathBuf::from)?;
     let name = called.file_name()?;
     NAMES.iter().find(|(known, _)| name == *known).map(|(_, run)| *run)

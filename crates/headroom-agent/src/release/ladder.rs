@@ -93,13 +93,14 @@ impl<R: Restart> Ladder<'_, R> {
             self.online(server, ask, release).await?;
         }
         if ask.dry_run {
-            release.rungs.push(restart_rung("would", !ask.online_only));
+            let may = if ask.online_only { "skipped" } else { "would" };
+            release.rungs.push(restart_rung(may, ask));
             return Ok("would_release".into());
         }
         if self.is_low(ask)? && !ask.online_only {
-            self.restart_it(release).await;
+            self.restart_it(ask, release).await;
         } else {
-            release.rungs.push(restart_rung("skipped", false));
+            release.rungs.push(restart_rung("skipped", ask));
         }
         // A server that was restarted is another process.
         if let Ok(server) = Server::connect(self.mysql, &self.root).await {
@@ -230,8 +231,8 @@ impl<R: Restart> Ladder<'_, R> {
         release.rungs.push(measure.end(server, "shrink_pool", what, done.map(drop)).await);
     }
 
-    async fn restart_it(&self, release: &mut Release) {
-        let mut rung = restart_rung("done", true);
+    async fn restart_it(&self, ask: &Ask, release: &mut Release) {
+        let mut rung = restart_rung("done", ask);
         let before = Server::connect(self.mysql, &self.root).await.ok().and_then(|s| s.held());
         let begin = Instant::now();
         match self.restart.restart().await {
@@ -272,8 +273,9 @@ pub(super) fn gain(before: Kib, after: Kib) -> i64 {
     signed(before).saturating_sub(signed(after))
 }
 
-fn restart_rung(outcome: &str, _may: bool) -> Rung {
-    let why = (outcome == "skipped").then(|| "not needed".to_owned());
+fn restart_rung(outcome: &str, ask: &Ask) -> Rung {
+    let why = if ask.online_only { "not asked for" } else { "not needed" };
+    let why = (outcome == "skipped").then(|| why.to_owned());
     let what = "restart it gracefully".into();
     Rung { rung: "restart".into(), what, outcome: outcome.into(), why, ..Rung::default() }
 }

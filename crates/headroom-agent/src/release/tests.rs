@@ -141,7 +141,8 @@ async fn memory_comes_back_without_a_restart_and_the_pool_grows_back_as_room_ret
 async fn a_restart_is_the_last_rung_and_what_runs_keeps_it_away() {
     let Some(mut node) = Node::new(64, 40).await else { return };
     node.config.transaction = Time(Duration::from_secs(1));
-    let mut long = node.db.lock().unwrap().connect().await;
+    let config = node.db.lock().unwrap().config();
+    let mut long = crate::mysql::Server::connect(&config, Path::new("/")).await.unwrap();
     for statement in ["START TRANSACTION", "UPDATE shop.t SET filler = 'x' WHERE id = 1"] {
         long.run(statement, Duration::from_secs(60)).await.unwrap();
     }

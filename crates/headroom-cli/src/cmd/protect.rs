@@ -73,7 +73,7 @@ pub(crate) fn as_oom_protect() -> Exit {
         let usage = "usage: hypernode-oom-protect CMD...\n\nRuns CMD unkillable (oom_score_adj -1000); see \
                      headroom protect --help.\n";
         if command.is_empty() {
-            print::problem(usage.trim_end());
+            print::bare_problem(usage.trim_end());
             return Exit::Usage;
         }
         return print::result(usage);

@@ -5,6 +5,7 @@ mod deb;
 #[cfg(test)]
 mod dependencies;
 mod lab;
+mod needs;
 mod steps;
 mod test;
 mod tree;

@@ -5,6 +5,7 @@
 
 mod explain;
 mod measure;
+mod release;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -29,12 +30,15 @@ Measured by `cargo xtask bench NAME`, each on the machine it names; a run replac
 pub(crate) enum Bench {
     /// How fast `headroom explain` reads a large log, beside cat, wc, grep and ripgrep
     Explain(explain::Args),
+    /// What the database gives back online beside a restart, and the requests that each costs
+    Release(release::Args),
 }
 
 /// Measures and writes.
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Explain(args) => explain::run(args),
+        Bench::Release(args) => release::run(args),
     }
 }
 

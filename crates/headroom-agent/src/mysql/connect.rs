@@ -160,6 +160,12 @@ impl Server {
             .map_err(Into::into)
     }
 
+    /// `@@version`, for people.
+    #[cfg(test)]
+    pub(crate) async fn version_text(&mut self) -> String {
+        self.first("SELECT @@version").await.ok().flatten().unwrap_or_default()
+    }
+
     /// Its number among the connections.
     pub(super) fn own_id(&self) -> u32 {
         self.connection.id()

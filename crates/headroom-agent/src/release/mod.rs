@@ -1,5 +1,7 @@
 //! Memory that services give back before anybody has to die for it.
 
+#[cfg(test)]
+mod bench;
 mod cooldown;
 mod grow;
 mod kept;

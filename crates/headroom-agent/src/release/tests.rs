@@ -14,7 +14,7 @@ use crate::mysql::{Pool, resize};
 use crate::testing::missing;
 
 /// Restarts by ending the server in order and starting it again.
-struct Again<'a>(&'a Mutex<MariaDb>, &'a AtomicU32);
+pub(super) struct Again<'a>(pub(super) &'a Mutex<MariaDb>, pub(super) &'a AtomicU32);
 
 impl Restart for Again<'_> {
     async fn restart(&self) -> Result<(), String> {
@@ -26,9 +26,9 @@ impl Restart for Again<'_> {
     }
 }
 
-struct Node {
-    db: Mutex<MariaDb>,
-    restarts: AtomicU32,
+pub(super) struct Node {
+    pub(super) db: Mutex<MariaDb>,
+    pub(super) restarts: AtomicU32,
     state: tempfile::TempDir,
     config: Mysql,
     /// A /proc whose meminfo says what the test wants.
@@ -36,7 +36,7 @@ struct Node {
 }
 
 impl Node {
-    async fn new(pool_mib: u64, fill: u64) -> Option<Self> {
+    pub(super) async fn new(pool_mib: u64, fill: u64) -> Option<Self> {
         let db = MariaDb::start(pool_mib)?;
         db.fill(fill).await;
         let node = Self {
@@ -61,13 +61,13 @@ impl Node {
         headroom_sys::peer::peer_of(&stream).unwrap().pid
     }
 
-    fn say_available(&self, mib: u64) {
+    pub(super) fn say_available(&self, mib: u64) {
         let text =
             format!("MemTotal: 4000000 kB\nMemFree: 1 kB\nMemAvailable: {} kB\n", mib * 1024);
         std::fs::write(self.root.path().join("proc/meminfo"), text).unwrap();
     }
 
-    async fn climb(&self, ask: Ask) -> Release {
+    pub(super) async fn climb(&self, ask: Ask) -> Release {
         let mysql = self.db.lock().unwrap().config();
         let ladder = Ladder {
             mysql: &mysql,
@@ -85,13 +85,13 @@ impl Node {
         Pool::of(&mut server).await.unwrap()
     }
 
-    async fn grow(&self) -> Option<String> {
+    pub(super) async fn grow(&self) -> Option<String> {
         let mysql = self.db.lock().unwrap().config();
         grow::step(&mysql, &self.config, self.state.path(), self.root.path()).await.unwrap()
     }
 }
 
-fn low() -> Ask {
+pub(super) fn low() -> Ask {
     Ask { below_mib: 140, cooldown_min: 30, ..Ask::default() }
 }
 

@@ -26,7 +26,9 @@ pub(crate) struct RankArgs {
 pub(crate) fn run(args: &RankArgs) -> Exit {
     let rank = match ask_guard(&Request::Rank { zone: args.zone.clone() }) {
         Ok(Some(Answer::Rank(rank))) => rank,
-        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
+        Ok(Some(
+            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
+        )) => {
             return print::failed(&why);
         }
         Ok(Some(_)) => {

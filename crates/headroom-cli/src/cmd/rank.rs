@@ -26,9 +26,7 @@ pub(crate) struct RankArgs {
 pub(crate) fn run(args: &RankArgs) -> Exit {
     let rank = match ask_guard(&Request::Rank { zone: args.zone.clone() }) {
         Ok(Some(Answer::Rank(rank))) => rank,
-        Ok(Some(
-            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
-        )) => {
+        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
             return print::failed(&why);
         }
         Ok(Some(_)) => {

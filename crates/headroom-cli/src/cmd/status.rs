@@ -35,9 +35,7 @@ impl StatusArgs {
 pub(crate) fn run(args: &StatusArgs) -> Exit {
     let status = match ask_guard(&Request::Status) {
         Ok(Some(Answer::Status(status))) => *status,
-        Ok(Some(
-            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
-        )) => {
+        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
             return print::failed(&why);
         }
         Ok(Some(_)) => {

@@ -207,4 +207,16 @@ mod tests {
         let half = "[http]\nlisten = \"0.0.0.0:80\"\ntls_key = \"k\"";
         assert!(refused(half).contains("tls_certificate is missing"));
     }
+
+    #[test]
+    fn what_the_documentation_shows_is_a_configuration_and_its_values_the_defaults() {
+        let text = include_str!("../../../docs/protect-services-release.md");
+        let parts: Vec<&str> = text.split("```toml\n").skip(1).collect();
+        let toml: String = parts.iter().filter_map(|part| part.split("```").next()).collect();
+        let shown = parse(toml.as_bytes()).unwrap();
+        let plain = parse(b"").unwrap();
+        let debug =
+            |config: &Config| format!("{:?}{:?}{:?}", config.protect, config.mysql, config.release);
+        assert_eq!(debug(&shown), debug(&plain));
+    }
 }

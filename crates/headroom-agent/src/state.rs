@@ -60,7 +60,8 @@ impl App {
     ) -> Self {
         let name = config.app_name(&options.root);
         let (news, _) = watch::channel(0);
-        let services = Services::new(&config.services, options.root.clone());
+        let services =
+            Services::new(&config.services, config.mysql.socket.as_ref(), options.root.clone());
         let guard = Guard::new(options.runtime_dir.clone());
         Self(Arc::new(Inner {
             config,

@@ -75,10 +75,16 @@ struct Inner {
 }
 
 impl Services {
-    /// Those of the configuration, which was checked when it was read.
-    pub(crate) fn new(config: &Config, root: PathBuf) -> Self {
+    /// Those of the configuration, which was checked when it was read; `database` is the database's socket
+    /// where that was said.
+    pub(crate) fn new(config: &Config, database: Option<&PathBuf>, root: PathBuf) -> Self {
+        let mut list = config.list().unwrap_or_default();
+        // Where the agent talks to the database is where it answers.
+        for listed in list.iter_mut().filter(|listed| listed.name == "mysql") {
+            listed.places.extend(database.map(|socket| Place::Mysql(socket.clone())));
+        }
         Self(Arc::new(Inner {
-            list: config.list().unwrap_or_default(),
+            list,
             systemd: Systemd::new(config.bus.clone()),
             once: Once::default(),
             turns: Mutex::default(),

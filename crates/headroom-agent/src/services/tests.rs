@@ -252,7 +252,7 @@ impl Node {
             socket.display()
         ))
         .unwrap();
-        let services = Services::new(&config, "/".into());
+        let services = Services::new(&config, None, "/".into());
         Some(Self { dir, jobs, services, _systemd: systemd, _bus: bus })
     }
 }
@@ -352,7 +352,7 @@ async fn what_is_not_allowed_and_what_is_not_here_are_told_apart() {
 #[tokio::test]
 async fn without_a_bus_it_is_said_that_systemd_cannot_be_asked() {
     let config: Config = toml::from_str("bus = \"unix:path=/nonexistent/bus\"").unwrap();
-    let services = Services::new(&config, "/".into());
+    let services = Services::new(&config, None, "/".into());
     let error = services.act("mysql", Action::Restart).await.unwrap_err().to_string();
     assert!(error.starts_with("systemd cannot be asked over D-Bus"), "{error}");
 }

@@ -1,9 +1,11 @@
 //! The project's own commands.
 
+mod bench;
 mod deb;
 #[cfg(test)]
 mod dependencies;
 mod lab;
+mod needs;
 mod steps;
 mod test;
 mod tree;
@@ -46,6 +48,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measures something and writes its section of docs/benchmarks.md
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Builds the Debian package and prints its path
     Deb {
         /// Take the programs from this folder instead of building them
@@ -69,6 +76,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
+        Command::Bench { bench } => bench::run(&bench),
         Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
             writeln!(io::stdout(), "{}", path.display())?;
             Ok(ExitCode::SUCCESS)

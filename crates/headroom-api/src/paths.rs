@@ -15,6 +15,10 @@ pub const STATE_DIR: &str = "/var/lib/headroom";
 pub const RUNTIME_DIR: &str = "/run/headroom";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
+/// Its second ring, of samples, there as well.
+pub const SAMPLES: &str = "samples";
+/// What jobs took, by kind of command line, there as well.
+pub const JOBS: &str = "jobs.json";
 /// The guard's socket in the runtime directory.
 pub const GUARD_SOCKET: &str = "guard.sock";
 

@@ -24,7 +24,7 @@ use crate::sense::Senses;
 use crate::table::class_total;
 
 /// Records kept in memory for the incidents that `status` shows.
-const REMEMBERED: usize = 64;
+pub(crate) const REMEMBERED: usize = 64;
 /// Places of the kill order that `status` shows.
 const NEXT: usize = 5;
 /// Incidents that `status` shows.
@@ -90,7 +90,7 @@ impl Shared {
         kept.push_back(record);
     }
 
-    /// The last incidents of this run, the newest first.
+    /// The last incidents, the newest first.
     pub(crate) fn incidents(&self) -> Vec<history::Incident> {
         let mut kept = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut incidents = history::incidents(kept.make_contiguous());

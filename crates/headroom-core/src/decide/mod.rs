@@ -19,6 +19,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 
 use crate::action::{Action, Measured, Report, Trigger};
@@ -100,6 +101,17 @@ impl State {
     #[must_use]
     pub fn awaits(&self, id: ProcessId) -> bool {
         self.zones.iter().any(|z| z.relief.victim() == Some(id))
+    }
+
+    /// Tells what jobs of a kind took in an earlier life of the guard; call it for the kinds seen longest
+    /// ago first, since only so many are remembered.
+    pub fn recall(&mut self, kind: u64, peak: Kib) {
+        self.admission.recall(kind, peak);
+    }
+
+    /// What one of the jobs took that ended since this was last asked.
+    pub fn next_run(&mut self) -> Option<JobRun> {
+        self.admission.next_run()
     }
 
     /// Takes in what came of an action on a process. Call [`decide`] afterwards.

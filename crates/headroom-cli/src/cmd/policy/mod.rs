@@ -98,6 +98,8 @@ fn show(loaded: &Loaded) -> String {
     }
     lines.push("\n[setup]".into());
     lines.extend(policy.setup.lines());
+    lines.push("\n[journal]".into());
+    lines.extend(policy.journal.lines());
     for zone in &policy.zones {
         lines.push(format!("\n[[zone]]\ncgroup = \"{}\"", zone.cgroup));
     }

@@ -30,8 +30,9 @@ use admission::Admission;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
-/// The longest time between two looks at a node at rest.
-const SLOWEST: Duration = Duration::from_secs(1);
+/// The longest time between two looks at a node at rest. A little over a second, so that together with
+/// the recorder's thread the guard wakes no more than once a second.
+const SLOWEST: Duration = Duration::from_millis(1100);
 /// The shortest time between two looks, in a storm.
 const FASTEST: Duration = Duration::from_millis(20);
 /// No less often than this while a storm lasts.

@@ -6,10 +6,12 @@
 //! (earlyoom's issues 121 and 309).
 
 mod admission;
+mod family;
 mod kinds;
 mod rank;
 mod relief;
 mod trigger;
+mod trim;
 mod turns;
 mod zone;
 
@@ -27,6 +29,7 @@ use crate::policy::Policy;
 use crate::snapshot::{Moment, ProcessId, Snapshot, ZoneIndex};
 use crate::units::Kib;
 use admission::Admission;
+use family::Scratch;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
@@ -53,6 +56,7 @@ pub struct State {
     last_incident: u64,
     scored: Moment,
     admission: Admission,
+    scratch: Scratch,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -149,8 +153,10 @@ pub fn decide(
             open(state, snapshot, zone, trigger, &measured, actions);
         }
         let incident = state.incident.map_or(0, |i| i.number);
-        let spared = |id: ProcessId| state.zones.iter().any(|z| z.relief.victim() == Some(id));
+        let zones = &state.zones;
+        let spared = |id: ProcessId| zones.iter().any(|z| z.relief.victim() == Some(id));
         let step = relief::step(
+            &mut state.scratch,
             &state.zones[index].relief,
             &relief::Situation {
                 snapshot,
@@ -164,7 +170,7 @@ pub fn decide(
             spared,
         );
         let wait = step.wait;
-        turns::take(state, index, step, actions);
+        turns::take(state, snapshot, index, step, actions);
         let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
         storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
         next = next.min(period(&measured)).min(wait);
@@ -183,7 +189,7 @@ pub fn decide(
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
     for (index, zone) in state.zones.iter_mut().enumerate() {
         match index.checked_sub(1) {
-            None => zone.history.note_machine(snapshot),
+            None => zone.history.note_machine(snapshot, policy.thresholds()),
             Some(below) => match snapshot.zones.get(below).copied().flatten() {
                 Some(reading) => zone.history.note_cgroup(snapshot, &reading),
                 None => zone.history.forget(),

@@ -83,7 +83,7 @@ impl Recording {
         };
         let before = self.last.map_or(sample.at, |(at, ..)| at);
         self.last = Some((sample.at, sample.own_pid, kills));
-        for process in sample.top().iter().filter(|p| p.class.may_be_slain() && !p.ending) {
+        for process in sample.top().iter().filter(|p| is_actor(p) && !p.ending) {
             self.see(process, sample, before);
         }
         self.miss(sample, killed);
@@ -130,7 +130,7 @@ impl Recording {
 
     /// Those that are not in the sample: they ended, or there was no room for them.
     fn miss(&mut self, sample: &Sample, killed: bool) {
-        let least = sample.top().iter().filter(|p| p.class.may_be_slain()).map(|p| p.gives_back);
+        let least = sample.top().iter().filter(|p| is_actor(p)).map(|p| p.gives_back);
         let least = least.min().unwrap_or(Kib::ZERO);
         let gone = |seen: &Seen| {
             seen.at < sample.at && !(sample.is_cut() && seen.process.gives_back <= least)
@@ -181,6 +181,11 @@ impl Recording {
         actors.sort_by_key(|a| (a.born, a.process.id));
         Storm { ground: self.ground, actors }
     }
+}
+
+/// Whether anything may ever be done to it.
+fn is_actor(process: &Process) -> bool {
+    process.class.may_be_slain() || process.is_worker
 }
 
 impl Seen {

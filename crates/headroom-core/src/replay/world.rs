@@ -151,6 +151,13 @@ impl<'a> World<'a> {
                 return;
             }
             Action::Relieve(verdict) => self.relieve(&verdict),
+            Action::EndToo { id } => {
+                let ends = self.snapshot.at.after(KILLED);
+                if let Some(actor) = self.actor(id).filter(|a| !a.temper.stuck) {
+                    (actor.process.paused, actor.process.ending) = (false, true);
+                    self.ending.push((id, ends));
+                }
+            }
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {}
         }
         let Snapshot { at, scanned, .. } = self.snapshot;
@@ -175,16 +182,16 @@ impl<'a> World<'a> {
                 actor.process.paused = false;
                 None
             }
-            Relief::Nothing => None,
+            Relief::Nothing | Relief::Useless { .. } => None,
             _ if actor.temper.stuck => None,
             Relief::Terminate if actor.temper.deaf => None,
             Relief::Terminate => Some(TERMINATED),
-            Relief::Kill => Some(KILLED),
+            Relief::Kill | Relief::KillFamily { .. } | Relief::Trim { .. } => Some(KILLED),
         };
         if let Some(ends_in) = ends_in {
             // A stopped process takes a signal when it goes on, which it is let do.
             actor.process.paused = false;
-            actor.process.ending = verdict.relief == Relief::Kill;
+            actor.process.ending = verdict.relief != Relief::Terminate;
             self.ending.push((id, now.after(ends_in)));
         }
         self.state.report(id, Report::Signalled, now);

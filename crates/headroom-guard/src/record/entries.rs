@@ -17,7 +17,7 @@ pub(super) fn entry(
     reflex: Option<Duration>,
 ) -> Option<Entry> {
     Some(match action {
-        Action::Scan | Action::SetScore { .. } => return None,
+        Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return None,
         Action::Open { incident, zone, trigger, measured } => Entry::Opened(Opened {
             incident: *incident,
             zone: zone_path(policy, *zone),
@@ -44,10 +44,11 @@ fn verdict_entry(
 ) -> VerdictEntry {
     let (action, signal) = match verdict.relief {
         Relief::Terminate => ("slay", Some("SIGTERM")),
-        Relief::Kill => ("slay", Some("SIGKILL")),
+        Relief::Kill | Relief::KillFamily { .. } => ("slay", Some("SIGKILL")),
+        Relief::Trim { .. } => ("trim", Some("SIGKILL")),
         Relief::Pause { .. } => ("pause", None),
         Relief::Thaw { .. } => ("thaw", None),
-        Relief::Nothing => ("none", None),
+        Relief::Nothing | Relief::Useless { .. } => ("none", None),
     };
     VerdictEntry {
         incident: verdict.incident,
@@ -61,7 +62,10 @@ fn verdict_entry(
         comm: verdict.process.map(|p| p.comm.to_string()),
         uid: verdict.process.map(|p| p.uid),
         cmdline: verdict.process.map(|p| p.command.to_string()),
-        gives_back_kib: verdict.process.map(|p| p.gives_back.0),
+        gives_back_kib: match verdict.relief {
+            Relief::KillFamily { gives_back, .. } => Some(gives_back.0),
+            _ => verdict.process.map(|p| p.gives_back.0),
+        },
         reason: reason(verdict, policy),
         waited_ms: match verdict.relief {
             Relief::Thaw { waited } => Some(millis(waited)),
@@ -84,7 +88,7 @@ fn outcome_entry(outcome: &Outcome) -> OutcomeEntry {
         pid: outcome.process.id.pid,
         comm: outcome.process.comm.to_string(),
         outcome: outcome.ending.name().into(),
-        freed_kib: (outcome.ending == Ending::Gone).then_some(outcome.process.gives_back.0),
+        freed_kib: (outcome.ending == Ending::Gone).then_some(outcome.gives_back.0),
         took_ms: millis(outcome.took),
         available_before_kib: outcome.available_before.0,
         available_after_kib: outcome.available_after.0,

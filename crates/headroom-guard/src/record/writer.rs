@@ -94,7 +94,7 @@ impl Writer {
 
     fn happened(&mut self, unix_ms: i64, action: &Action, reflex: Option<Duration>) {
         match action {
-            Action::Scan | Action::SetScore { .. } => {}
+            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }

@@ -10,7 +10,7 @@ use headroom_core::snapshot::{
 use headroom_core::units::Kib;
 
 use super::body::Take;
-use super::encode::{CGROUP, ENDING, MEASURED, NEW, PAUSED, VERSION};
+use super::encode::{CGROUP, ENDING, MEASURED, NEW, PAUSED, SLAY_FAMILY, VERSION, WORKER};
 use super::{BLOCK, HEADER, Head, RECORD, checksum};
 
 /// More processes than a block has room for: each takes some ten bytes at the least.
@@ -123,6 +123,8 @@ fn zone(take: &mut Take<'_>) -> Option<ZoneSample> {
     let mut zone = ZoneSample::default();
     if has & MEASURED != 0 {
         zone.measured = Some(Measured {
+            swap_counted: Kib(take.number()?),
+            swap_free: Kib(take.number()?),
             limit: Kib(take.number()?),
             available: Kib(take.number()?),
             floor: Kib(take.number()?),
@@ -159,9 +161,16 @@ fn process(take: &mut Take<'_>, known: &mut Vec<Option<Process>>) -> Option<Opti
             uid: take.small()?,
             class: *Class::ALL.get(take.small::<usize>()?)?,
             zones: take.small()?,
+            family: take.number()?,
+            ..Process::default()
+        };
+        let is = take.number()?;
+        let process = Process {
+            slay_family: is & SLAY_FAMILY != 0,
+            is_worker: is & WORKER != 0,
             comm: Comm::new(take.bytes()?),
             command: CommandLine::new(take.bytes()?),
-            ..Process::default()
+            ..process
         };
         if known.len() <= number {
             known.resize(number + 1, None);

@@ -17,6 +17,9 @@ pub(super) const ENDING: u64 = 1;
 pub(super) const PAUSED: u64 = 2;
 /// It is written out in full here, for the first time in its block.
 pub(super) const NEW: u64 = 4;
+/// Bits of what a process is for as long as it lives.
+pub(super) const SLAY_FAMILY: u64 = 1;
+pub(super) const WORKER: u64 = 2;
 
 /// Where the bytes belong that [`Encoder::encode`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +159,10 @@ fn zone(body: &mut Vec<u8>, zone: &ZoneSample) {
     let measured = if zone.measured.is_some() { MEASURED } else { 0 };
     body.put(measured | if zone.cgroup.is_some() { CGROUP } else { 0 });
     if let Some(m) = &zone.measured {
-        let Measured { limit, available, floor, falling_kib_s, kills, stall_percent, refaults } =
-            *m;
+        let Measured { limit, available, swap_counted, swap_free, .. } = *m;
+        let Measured { floor, falling_kib_s, kills, stall_percent, refaults, .. } = *m;
+        body.put(swap_counted.0);
+        body.put(swap_free.0);
         [limit.0, available.0, floor.0, falling_kib_s].iter().for_each(|n| body.put(*n));
         body.put(u64::from(kills));
         body.put_optional(stall_percent.map(u64::from));
@@ -188,6 +193,8 @@ fn process(body: &mut Vec<u8>, known: &mut Vec<Process>, process: &Process) {
         body.put(u64::from(process.uid));
         body.put(process.class as u64);
         body.put(u64::from(process.zones));
+        body.put(process.family);
+        body.put(flag(process.slay_family, SLAY_FAMILY) | flag(process.is_worker, WORKER));
         body.put_bytes(process.comm.as_bytes());
         body.put_bytes(process.command.as_bytes());
     }
@@ -200,6 +207,7 @@ fn process(body: &mut Vec<u8>, known: &mut Vec<Process>, process: &Process) {
 
 /// Whether all that is written only once about a process is the same.
 fn is_same(one: &Process, other: &Process) -> bool {
-    (one.id, one.parent, one.uid, one.class, one.zones, one.comm, one.command)
-        == (other.id, other.parent, other.uid, other.class, other.zones, other.comm, other.command)
+    let who = |p: &Process| (p.id, p.parent, p.uid, p.comm, p.command);
+    let what = |p: &Process| (p.class, p.zones, p.family, p.slay_family, p.is_worker);
+    who(one) == who(other) && what(one) == what(other)
 }

@@ -35,6 +35,8 @@ fn sample(n: u64) -> Sample {
         measured: Some(Measured {
             limit: Kib(1_310_720),
             available: Kib(400_000 - n),
+            swap_counted: Kib(5),
+            swap_free: Kib(6),
             floor: Kib(131_072),
             falling_kib_s: 20_000,
             kills: 1,
@@ -65,6 +67,9 @@ fn sample(n: u64) -> Sample {
             ending: pid == 4,
             paused: pid == 5,
             zones: 1,
+            family: 0x0123_4567_89ab_cdef,
+            slay_family: pid == 6,
+            is_worker: pid == 7,
             rule: None,
         });
     }

@@ -12,6 +12,7 @@ pub mod history;
 pub mod journal;
 pub mod paths;
 pub mod policy;
+pub mod replay;
 pub mod setup;
 pub mod status;
 pub mod time;

@@ -77,7 +77,7 @@ impl Job {
     fn actor(&self, n: usize) -> Actor {
         let born = Moment(BEGIN + self.born_ms * 1_000_000);
         // Some are there from the start and are as old as they say.
-        let born = if self.born_ms % 3 == 0 { Moment(BEGIN) } else { born };
+        let born = if self.born_ms.is_multiple_of(3) { Moment(BEGIN) } else { born };
         let started = if born.0 == BEGIN { born.0 - self.age_s * 1_000_000_000 } else { born.0 };
         let process = Process {
             id: ProcessId {

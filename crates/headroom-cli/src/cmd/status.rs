@@ -33,19 +33,20 @@ impl StatusArgs {
 
 /// Asks the guard, or looks for itself where none runs.
 pub(crate) fn run(args: &StatusArgs) -> Exit {
-    let status = match ask_guard(&Request::Status) {
-        Ok(Some(Answer::Status(status))) => *status,
-        Ok(Some(Answer::Refused { why })) => return print::failed(&why),
-        Ok(Some(Answer::Rank(_))) => return print::failed("the guard answered another question"),
-        Ok(None) => match look() {
-            Ok((status, _)) => status,
-            Err(exit) => return exit,
-        },
-        Err(exit) => return exit,
-    };
-    match args.common.format {
-        Format::Json => print::result_as_json(&status),
-        Format::Text => print::result(&print::status::status(&status)),
+    match (current(), args.common.format) {
+        (Ok(status), Format::Json) => print::result_as_json(&status),
+        (Ok(status), Format::Text) => print::result(&print::status::status(&status)),
+        (Err(exit), _) => exit,
+    }
+}
+
+/// The node as it is now.
+pub(super) fn current() -> Result<Status, Exit> {
+    match ask_guard(&Request::Status)? {
+        Some(Answer::Status(status)) => Ok(*status),
+        Some(Answer::Refused { why }) => Err(print::failed(&why)),
+        Some(_) => Err(print::failed("the guard answered another question")),
+        None => look().map(|(status, _)| status),
     }
 }
 

@@ -5,6 +5,8 @@
 pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod policy;
+pub(crate) mod replay;
+pub(crate) mod screen;
 pub(crate) mod setup;
 pub(crate) mod status;
 mod table;

@@ -48,6 +48,21 @@ impl Path {
         self.points.push((ran, gives_back, rss));
     }
 
+    /// Goes on as another of its kind did, which ended by itself.
+    pub fn go_on_as(&mut self, other: &Self) {
+        let known = self.length();
+        for (ran, gives_back, rss) in other.points.iter().filter(|(ran, ..)| *ran > known) {
+            self.reach(*ran, *gives_back, *rss);
+        }
+        self.then = other.then;
+    }
+
+    /// What becomes of it after the last that is known.
+    #[must_use]
+    pub const fn then(&self) -> Then {
+        self.then
+    }
+
     /// Says what becomes of it afterwards.
     pub fn end_with(&mut self, then: Then) {
         self.then = then;
@@ -123,6 +138,8 @@ pub struct Actor {
     pub temper: Temper,
     /// How long it has run.
     pub(super) ran: Duration,
+    /// From here on its path is that of another of its kind.
+    pub(super) known_for: Option<Duration>,
     /// When it ended, by itself or not.
     pub ended: Option<Moment>,
     /// It ended by itself.
@@ -139,6 +156,7 @@ impl Actor {
             path,
             temper: Temper::default(),
             ran: Duration::ZERO,
+            known_for: None,
             ended: None,
             finished: false,
         }
@@ -153,7 +171,8 @@ impl Actor {
     /// Whether it has run longer than anybody saw it run, so that what it does is guessed.
     #[must_use]
     pub fn is_beyond_record(&self) -> bool {
-        self.path.then == Then::GrowsOn && self.ran > self.path.length()
+        let grows_on = (self.path.then == Then::GrowsOn).then(|| self.path.length());
+        self.known_for.or(grows_on).is_some_and(|known| self.ran > known)
     }
 
     /// Lets time pass for it, up to `now`.

@@ -6,7 +6,8 @@
 //!
 //! - a slain process ends a moment after its signal and returns what a kill of it was reckoned to;
 //! - a paused one holds what it has, and goes on from there;
-//! - one that the record saw slain, and that is spared here, grows on as it did in its last second;
+//! - one that the record saw slain, and that is spared here, goes on as another of its kind did that
+//!   ended by itself; where there was none it grows on as it did in its last second;
 //! - stall, refaults and the kernel's kills stay as they were recorded.
 
 mod actor;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Actor, Ground, Path, Point, Storm, Then};
+use crate::decide::kind_of;
 use crate::sample::Sample;
 use crate::snapshot::{Moment, Process, ProcessId};
 use crate::units::Kib;
@@ -179,7 +180,29 @@ impl Recording {
             .map(|seen| seen.finish(done))
             .collect();
         actors.sort_by_key(|a| (a.born, a.process.id));
+        lend_paths(&mut actors);
         Storm { ground: self.ground, actors }
+    }
+}
+
+/// Whoever was slain would have taken what others of its kind took that ended by themselves: the
+/// longest of them.
+fn lend_paths(actors: &mut [Actor]) {
+    let kind = |actor: &Actor| kind_of(actor.process.command.as_bytes());
+    let mut whole: BTreeMap<u64, Path> = BTreeMap::new();
+    for actor in actors.iter().filter(|a| a.path.then() == Then::Ends) {
+        let known = whole.entry(kind(actor)).or_insert_with(|| actor.path.clone());
+        if known.length() < actor.path.length() {
+            *known = actor.path.clone();
+        }
+    }
+    for actor in actors.iter_mut().filter(|a| a.path.then() == Then::GrowsOn) {
+        let known_for = actor.path.length();
+        let other = whole.get(&kind(actor)).filter(|path| path.length() > known_for);
+        if let Some(other) = other {
+            actor.path.go_on_as(other);
+            actor.known_for = Some(known_for);
+        }
     }
 }
 

@@ -171,26 +171,21 @@ impl<'a> World<'a> {
             return self.state.report(id, Report::Vanished, now);
         };
         let ends_in = match verdict.relief {
+            Relief::Nothing | Relief::Useless { .. } => return,
             Relief::Pause { .. } if actor.temper.connected => {
                 return self.state.report(id, Report::MayHoldLock, now);
             }
             Relief::Pause { .. } => {
                 actor.process.paused = true;
-                None
+                return self.state.report(id, Report::Signalled, now);
             }
-            Relief::Thaw { .. } => {
-                actor.process.paused = false;
-                None
-            }
-            Relief::Nothing | Relief::Useless { .. } => None,
-            _ if actor.temper.stuck => None,
-            Relief::Terminate if actor.temper.deaf => None,
-            Relief::Terminate => Some(TERMINATED),
+            Relief::Thaw { .. } => None,
+            Relief::Terminate => (!actor.temper.deaf).then_some(TERMINATED),
             Relief::Kill | Relief::KillFamily { .. } | Relief::Trim { .. } => Some(KILLED),
         };
-        if let Some(ends_in) = ends_in {
-            // A stopped process takes a signal when it goes on, which it is let do.
-            actor.process.paused = false;
+        // A stopped process takes a signal when it goes on, which it is let do.
+        actor.process.paused = false;
+        if let Some(ends_in) = ends_in.filter(|_| !actor.temper.stuck) {
             actor.process.ending = verdict.relief != Relief::Terminate;
             self.ending.push((id, now.after(ends_in)));
         }

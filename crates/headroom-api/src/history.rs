@@ -13,6 +13,7 @@ use crate::time::rfc3339;
 
 /// Incidents, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct History {
     /// Version of this form.
     pub version: u32,
@@ -33,6 +34,7 @@ pub struct History {
 
 /// How far back the journal reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reach {
     /// The oldest event that is kept.
     pub events_from: Option<String>,
@@ -46,6 +48,7 @@ pub struct Reach {
 
 /// The node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sample {
     /// When.
     pub time: Option<String>,
@@ -63,6 +66,7 @@ pub struct Sample {
 
 /// A zone at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ZoneSample {
     /// `/` for the machine, else the cgroup's path.
     pub path: String,
@@ -84,6 +88,7 @@ pub struct ZoneSample {
 
 /// A process at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TopProcess {
     /// Which.
     pub pid: i32,
@@ -107,6 +112,7 @@ pub struct TopProcess {
 
 /// Jobs of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobKind {
     /// What is known of them.
     #[serde(flatten)]
@@ -165,6 +171,7 @@ impl Sample {
 
 /// One storm with what was done in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Incident {
     /// Its time and number, `2026-11-24T03:09:20Z-7`.
     pub id: String,
@@ -188,6 +195,7 @@ pub struct Incident {
 
 /// One verdict and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Verdict {
     /// When.
     pub time: Option<String>,

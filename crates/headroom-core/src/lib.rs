@@ -14,6 +14,7 @@ pub mod oomlog;
 pub mod policy;
 pub mod replay;
 pub mod sample;
+pub mod settings;
 pub mod setup;
 pub mod snapshot;
 pub mod text;

@@ -29,6 +29,7 @@ pub struct Jobs {
 /// Jobs of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// The command line with its numbers, ids and temporary paths folded.
     pub command: String,

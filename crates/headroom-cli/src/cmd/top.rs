@@ -12,7 +12,7 @@ use headroom_sys::signals::Signals;
 use headroom_sys::wait::{Interest, Waiter};
 use rustix::termios::{self, OptionalActions, Termios};
 
-use super::status::current;
+use super::status::{current, screen as screen_of};
 use crate::print;
 use crate::print::screen::{Screen, frame};
 
@@ -84,7 +84,7 @@ fn live(interval: Duration, dumb: bool) -> io::Result<()> {
     let screen = Screen::open(dumb)?;
     loop {
         let text = match current() {
-            Ok(status) => print::status::status(&status),
+            Ok(status) => screen_of(&status, !dumb && print::colour::is_on()),
             // It was said already; the next look may find it otherwise.
             Err(_) => "Nothing to show just now; it is tried again.\n".into(),
         };

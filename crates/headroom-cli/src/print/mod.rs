@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
+pub(crate) mod colour;
 pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod policy;

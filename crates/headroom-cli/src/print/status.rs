@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use headroom_api::status::{Rank, Ranked, Status};
+use headroom_api::status::{Protected, Rank, Ranked, Status};
 use headroom_core::units::Kib;
 
+use super::harmless;
 use super::history::incident_line;
 use super::table::{Align, Table};
 
@@ -74,6 +75,10 @@ pub(crate) fn status(status: &Status) -> String {
         out.push_str("Next to go if memory ran out now (headroom rank shows all):\n");
         rows(&mut out, &status.next);
     }
+    if !status.protected.is_empty() {
+        out.push_str("\nProtected, and so neither slain nor paused:\n");
+        protected(&mut out, &status.protected);
+    }
     if !status.incidents.is_empty() {
         out.push_str("\nLast incidents (headroom history shows all):\n");
         for incident in &status.incidents {
@@ -87,6 +92,29 @@ pub(crate) fn status(status: &Status) -> String {
         }
     }
     out
+}
+
+fn protected(out: &mut String, protected: &[Protected]) {
+    let mut table = Table::new([
+        ("pid", Align::Right),
+        ("user", Align::Left),
+        ("resident", Align::Right),
+        ("budget", Align::Right),
+        ("since", Align::Left),
+        ("command", Align::Left),
+    ]);
+    for process in protected {
+        let child = process.by.map(|pid| format!(" (of {pid})")).unwrap_or_default();
+        table.row([
+            process.pid.to_string(),
+            process.user.clone(),
+            size(process.rss_kib),
+            process.budget_kib.map_or_else(|| "-".into(), size),
+            process.since.clone(),
+            format!("{}{child}", process.comm),
+        ]);
+    }
+    table.write(out, WIDTH);
 }
 
 fn guard_line(out: &mut String, status: &Status) {
@@ -129,6 +157,7 @@ fn rows(out: &mut String, ranked: &[Ranked]) {
         ("command", Align::Left),
     ]);
     for row in ranked {
+        let paused = if row.paused { "(paused) " } else { "" };
         table.row([
             row.position.to_string(),
             row.pid.to_string(),
@@ -138,7 +167,7 @@ fn rows(out: &mut String, ranked: &[Ranked]) {
             or_unknown(row.oom_score_adj),
             row.class.clone(),
             row.rule.clone().unwrap_or_else(|| "-".into()),
-            row.cmdline.clone().unwrap_or_else(|| row.comm.clone()),
+            format!("{paused}{}", harmless(row.cmdline.as_ref().unwrap_or(&row.comm))),
         ]);
     }
     table.write(out, WIDTH);

@@ -10,7 +10,9 @@ use headroom_core::snapshot::{
 use headroom_core::units::Kib;
 
 use super::body::Take;
-use super::encode::{CGROUP, ENDING, MEASURED, NEW, PAUSED, SLAY_FAMILY, VERSION, WORKER};
+use super::encode::{
+    CGROUP, ENDING, MEASURED, NEW, PAUSED, PROTECTED, SLAY_FAMILY, VERSION, WORKER,
+};
 use super::{BLOCK, HEADER, Head, RECORD, checksum};
 
 /// More processes than a block has room for: each takes some ten bytes at the least.
@@ -168,6 +170,7 @@ fn process(take: &mut Take<'_>, known: &mut Vec<Option<Process>>) -> Option<Opti
         let process = Process {
             slay_family: is & SLAY_FAMILY != 0,
             is_worker: is & WORKER != 0,
+            protected: is & PROTECTED != 0,
             comm: Comm::new(take.bytes()?),
             command: CommandLine::new(take.bytes()?),
             ..process

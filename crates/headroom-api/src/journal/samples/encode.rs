@@ -20,6 +20,7 @@ pub(super) const NEW: u64 = 4;
 /// Bits of what a process is for as long as it lives.
 pub(super) const SLAY_FAMILY: u64 = 1;
 pub(super) const WORKER: u64 = 2;
+pub(super) const PROTECTED: u64 = 4;
 
 /// Where the bytes belong that [`Encoder::encode`] made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +195,11 @@ fn process(body: &mut Vec<u8>, known: &mut Vec<Process>, process: &Process) {
         body.put(process.class as u64);
         body.put(u64::from(process.zones));
         body.put(process.family);
-        body.put(flag(process.slay_family, SLAY_FAMILY) | flag(process.is_worker, WORKER));
+        body.put(
+            flag(process.slay_family, SLAY_FAMILY)
+                | flag(process.is_worker, WORKER)
+                | flag(process.protected, PROTECTED),
+        );
         body.put_bytes(process.comm.as_bytes());
         body.put_bytes(process.command.as_bytes());
     }
@@ -208,6 +213,6 @@ fn process(body: &mut Vec<u8>, known: &mut Vec<Process>, process: &Process) {
 /// Whether all that is written only once about a process is the same.
 fn is_same(one: &Process, other: &Process) -> bool {
     let who = |p: &Process| (p.id, p.parent, p.uid, p.comm, p.command);
-    let what = |p: &Process| (p.class, p.zones, p.family, p.slay_family, p.is_worker);
+    let what = |p: &Process| (p.class, p.zones, p.family, p.slay_family, p.is_worker, p.protected);
     who(one) == who(other) && what(one) == what(other)
 }

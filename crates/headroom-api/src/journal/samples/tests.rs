@@ -70,6 +70,7 @@ fn sample(n: u64) -> Sample {
             family: 0x0123_4567_89ab_cdef,
             slay_family: pid == 6,
             is_worker: pid == 7,
+            protected: pid == 8,
             rule: None,
         });
     }

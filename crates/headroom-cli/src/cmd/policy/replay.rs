@@ -59,7 +59,7 @@ pub(crate) struct ReplayArgs {
 
 /// Replays and prints both sides.
 pub(super) fn run(args: &ReplayArgs) -> Exit {
-    let Loaded { mut policy, files } = match load(args.policy.as_ref()) {
+    let Loaded { mut policy, files, .. } = match load(args.policy.as_ref()) {
         Ok(loaded) => loaded,
         Err(error) => return bad(&error),
     };

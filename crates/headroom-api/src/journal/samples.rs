@@ -38,7 +38,7 @@ pub const BLOCK: usize = 16 * 1024;
 
 const MAGIC: &[u8; 4] = b"HRS1";
 /// Bytes before a block's first record.
-pub(crate) const HEADER: usize = 24;
+pub const HEADER: usize = 24;
 /// Bytes before a record's body.
 const RECORD: usize = 6;
 /// The largest file that is taken for a ring of samples.

@@ -16,10 +16,16 @@ use headroom_core::units::Kib;
 use super::ring::{Form, Ring};
 use super::{Past, REMEMBERED, say};
 
-const EVENTS: Form =
-    Form { cell: SLOT, number_of: |cell| Record::decode(cell).map(|record| record.sequence) };
-const SAMPLES: Form =
-    Form { cell: samples::BLOCK, number_of: |cell| Head::decode(cell).map(|head| head.number) };
+const EVENTS: Form = Form {
+    cell: SLOT,
+    head: SLOT,
+    number_of: |cell| Record::decode(cell).map(|record| record.sequence),
+};
+const SAMPLES: Form = Form {
+    cell: samples::BLOCK,
+    head: samples::HEADER,
+    number_of: |cell| Head::decode(cell).map(|head| head.number),
+};
 
 /// The ring of events.
 pub(super) struct Events {

@@ -11,6 +11,8 @@ use headroom_sys::file::Preallocated;
 pub(crate) struct Form {
     /// Bytes of a cell.
     pub(crate) cell: usize,
+    /// Bytes at the beginning of a cell that are looked at when the ring is opened.
+    pub(crate) head: usize,
     /// The number a cell carries; `None` for one that is empty or does not check.
     pub(crate) number_of: fn(&[u8]) -> Option<u64>,
 }
@@ -24,8 +26,8 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// Opens the ring, or makes it, `size` bytes long. One of another size is made anew with the newest
-    /// cells of the old one; where that cannot be done the old one goes on as it is. `each` sees every
-    /// cell that is there.
+    /// cells of the old one; where that cannot be done the old one goes on as it is. `each` sees the head
+    /// of every cell that is there.
     pub(crate) fn open(
         path: &Path,
         form: &Form,
@@ -54,7 +56,7 @@ impl Ring {
             },
         };
         let file = Preallocated::open(path, cells * cell).map_err(io::Error::other)?;
-        let mut bytes = vec![0; form.cell];
+        let mut bytes = vec![0; form.head];
         for at in 0..cells {
             let read = file.read_at(at * cell, &mut bytes).map_err(io::Error::other)?;
             each(read);
@@ -132,6 +134,7 @@ mod tests {
 
     const FORM: Form = Form {
         cell: 8,
+        head: 8,
         number_of: |cell| cell.try_into().ok().map(u64::from_le_bytes).filter(|n| *n > 0),
     };
 

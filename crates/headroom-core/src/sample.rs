@@ -31,8 +31,10 @@ const CHANGING: Duration = Duration::from_millis(950);
 const AT_REST: Duration = Duration::from_secs(15);
 /// Memory that changes by less than this, or than a hundredth of its zone, is noise.
 const NOISE: Kib = Kib::from_mib(4);
-/// Memory that goes faster than this, a second, is a storm in the making.
+/// Memory that goes faster than this, a second, and will be gone within so many seconds is a storm in the
+/// making.
 const FALLING_KIB_S: u64 = 16 * 1024;
+const GONE_IN_S: u64 = 60;
 
 /// One zone as it was: what was decided by, and for a cgroup what the kernel said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -234,10 +236,11 @@ fn zones(state: &State) -> impl Iterator<Item = Option<&Measured>> {
 }
 
 fn is_storm(state: &State) -> bool {
+    let goes = |m: &Measured| {
+        m.falling_kib_s >= FALLING_KIB_S && m.headroom().0 / m.falling_kib_s < GONE_IN_S
+    };
     state.open_incident().is_some()
-        || zones(state)
-            .flatten()
-            .any(|m| m.kills > 0 || m.falling_kib_s >= FALLING_KIB_S || m.headroom() < m.floor)
+        || zones(state).flatten().any(|m| m.kills > 0 || goes(m) || m.headroom() < m.floor)
 }
 
 fn glimpse(state: &State, snapshot: &Snapshot) -> Glimpse {

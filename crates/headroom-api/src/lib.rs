@@ -16,6 +16,7 @@ pub mod policy;
 pub mod protect;
 pub mod release;
 pub mod service;
+pub mod replay;
 pub mod settings;
 pub mod setup;
 pub mod status;

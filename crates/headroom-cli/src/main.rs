@@ -22,6 +22,7 @@ use headroom_api::exit::Exit;
 
 Examples:
   headroom                       how much room this node has, and who would go next
+  headroom top                   the same, live
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
   headroom history               what the guard did
@@ -47,7 +48,9 @@ enum Command {
     Policy(cmd::policy::PolicyArgs),
     /// Build the limited zone with systemd units: shows a diff, asks, can be undone
     Setup(cmd::setup::SetupArgs),
-    /// Incidents and verdicts of the guard
+    /// The same as status, live; q ends it
+    Top(cmd::top::TopArgs),
+    /// Incidents and verdicts of the guard, what it measured, what jobs take
     History(cmd::history::HistoryArgs),
     /// Show settings or change them: in force at once
     Settings(cmd::settings::SettingsArgs),
@@ -76,6 +79,7 @@ fn main() -> Exit {
         Command::Explain(args) => finish(cmd::explain::run(&args)),
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
+        Command::Top(args) => cmd::top::run(&args),
         Command::History(args) => cmd::history::run(&args),
         Command::Settings(args) => cmd::settings::run(&args),
         Command::Protect(args) => cmd::protect::run(args),

@@ -13,6 +13,7 @@ pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod top;
 
 use clap::Args;
 

@@ -2,11 +2,15 @@
 
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
+pub(crate) mod colour;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod service;
 pub(crate) mod settings;
+pub(crate) mod replay;
+pub(crate) mod screen;
 pub(crate) mod setup;
 pub(crate) mod status;
 mod table;

@@ -4,3 +4,4 @@ pub mod explain;
 pub mod finding;
 pub mod release;
 pub mod relief;
+pub mod replay;

@@ -44,6 +44,14 @@ enum Command {
     Setup(cmd::setup::SetupArgs),
     /// Incidents and verdicts of the guard
     History(cmd::history::HistoryArgs),
+    /// Man pages and completions, for whoever packages the program
+    #[command(hide = true)]
+    Generate(cmd::generate::GenerateArgs),
+}
+
+/// The whole command line, for what is made from its definition.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 fn main() -> Exit {
@@ -59,6 +67,7 @@ fn main() -> Exit {
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::History(args) => cmd::history::run(&args),
+        Command::Generate(args) => cmd::generate::run(&args, command()),
     }
 }
 

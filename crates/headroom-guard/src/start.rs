@@ -12,6 +12,7 @@ use headroom_api::time::rfc3339;
 use headroom_core::decide::State;
 use headroom_core::policy::Policy;
 use headroom_sys::ReadError;
+use headroom_sys::footprint;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
 use headroom_sys::peer::listen_at;
@@ -234,6 +235,8 @@ fn listen(options: &Options) -> std::io::Result<UnixListener> {
 
 /// The guard must live where nothing else does.
 fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
+    // What cannot be given back stays, which harms nobody.
+    let _what_only_the_start_needed = footprint::give_back();
     let done = own::protect_self(&mut senses.proc);
     let mut tried = |what: &str, done: Result<(), ReadError>, instead: &str| {
         if let Err(error) = done {

@@ -1,6 +1,7 @@
 //! The subcommands, a file each: what one takes, and what it does.
 
 pub(crate) mod explain;
+pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod policy;

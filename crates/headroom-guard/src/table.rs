@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use headroom_core::policy::{Class, Identity, Policy};
-use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
+use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
+use headroom_core::snapshot::{Comm, CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::proc::{Proc, Stat};
@@ -110,7 +110,7 @@ impl Table {
             Process { id, ..Process::default() },
             Memo { first_seen: now, examined: now },
         ));
-        let process = examine(proc, updated(process, &stat), policy);
+        let process = examine(proc, updated(process, &stat), stat.session, policy);
         let memo = Memo { examined: now, ..memo };
         match place {
             Ok(at) => {
@@ -185,7 +185,7 @@ impl Table {
                 Some(p) if !is_due(p, &stat, memo, now) => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
-                    let examined = examine(proc, updated(fresh, &stat), policy);
+                    let examined = examine(proc, updated(fresh, &stat), stat.session, policy);
                     (examined, Memo { examined: now, ..memo })
                 }
             };
@@ -230,7 +230,7 @@ fn updated(process: Process, stat: &Stat) -> Process {
 }
 
 /// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
-fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
+fn examine(proc: &mut Proc, process: Process, session: i32, policy: &Policy) -> Process {
     let pid = process.id.pid;
     let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
     let mut parent_exe = [0; 512];
@@ -240,7 +240,7 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
     let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
     let cgroup = proc.cgroup(pid, &mut cgroup).ok();
     let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
-    let (class, rule) = policy.classify(&Identity {
+    let who = Identity {
         uid,
         comm: process.comm.as_bytes(),
         exe,
@@ -248,8 +248,19 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
         cgroup,
         parent_uid,
         parent_exe,
-    });
+    };
+    // Read only where a rule asks for it.
+    let asks = policy.rules.iter().any(|rule| !rule.parent.is_empty());
+    let parent = asks.then(|| proc.stat(process.parent).ok()).flatten().map(|stat| stat.comm);
+    let (class, rule) = policy.classify_child_of(parent.as_ref().map(Comm::as_bytes), &who);
+    let slay = policy.rule(rule).map(|rule| rule.slay).unwrap_or_default();
     Process {
+        family: match slay {
+            Slay::Unit => unit_family(cgroup.unwrap_or_default()),
+            Slay::Process | Slay::Session => session_family(session),
+        },
+        slay_family: slay != Slay::Process,
+        is_worker: who.role() == Some(Role::PhpFpmWorker),
         uid,
         command: CommandLine::new(cmdline.unwrap_or_default()),
         class,
@@ -272,9 +283,22 @@ fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
     bits
 }
 
+/// A session that the kernel names; what has none of its own belongs together with nobody.
+fn session_family(session: i32) -> u64 {
+    u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
+}
+
+/// A cgroup by its path (FNV-1a), apart from all sessions' numbers.
+fn unit_family(cgroup: &[u8]) -> u64 {
+    let hash = cgroup.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash | 1 << 63
+}
+
 /// What its end would return: only asked of those whose end may be considered.
 fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
-    if !process.class.may_be_slain() {
+    if !(process.class.may_be_slain() || process.is_worker) {
         return process;
     }
     let pid = process.id.pid;

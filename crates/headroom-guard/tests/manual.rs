@@ -39,7 +39,7 @@ fn every_key_of_the_policy_is_in_its_page() {
     let keys = THRESHOLD_NAMES.iter().copied().chain(setup);
     let keys = keys.chain(Condition::ALL.iter().map(|condition| condition.name()));
     let keys = keys.chain(Class::ALL.iter().map(|class| class.name()));
-    for key in keys.chain(["permissive_memory_management", "cgroup", "oom_score_adj"]) {
+    for key in keys.chain(["permissive_memory_management", "cgroup", "oom_score_adj", "slay"]) {
         assert!(words.contains(&key), "put {key} into docs/man/policy.toml.5");
     }
     for table in BUILT_IN.lines().filter(|line| line.starts_with('[')) {

@@ -14,6 +14,7 @@ mod record;
 mod say;
 mod sense;
 mod serve;
+mod settle;
 mod start;
 mod table;
 mod tokens;

@@ -25,7 +25,7 @@ use crate::say::{say, wall_clock_ms};
 use crate::view::{Shared, zone_path};
 
 /// Notes that may wait for the disk.
-const QUEUE: usize = 512;
+const QUEUE: usize = 256;
 
 /// What the loop hands over.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use headroom_core::decide::State;
 use headroom_core::policy::Policy;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::Layout;
-use headroom_sys::footprint;
 use headroom_sys::kmsg::KernelLog;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
@@ -33,6 +32,7 @@ use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
 use crate::serve;
+use crate::settle::Settling;
 use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
@@ -158,9 +158,7 @@ impl Watch {
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
         let log = open_log(options, &senses, &waiter, lacking);
-        if !dry_run {
-            protect_itself(&mut senses, lacking);
-        }
+        let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();
         let about = Guard {
             running: true,
@@ -181,6 +179,7 @@ impl Watch {
             births,
             log,
             woken: own::now(),
+            settling: Settling::new(locked),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
             senses,
@@ -262,10 +261,8 @@ fn listen(options: &Options) -> std::io::Result<UnixListener> {
         .map_err(|e| std::io::Error::other(format!("{}: {e}", path.display())))
 }
 
-/// The guard must live where nothing else does.
-fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
-    // What cannot be given back stays, which harms nobody.
-    let _what_only_the_start_needed = footprint::give_back();
+/// The guard must live where nothing else does. Says whether its memory is locked.
+fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) -> bool {
     let done = own::protect_self(&mut senses.proc);
     let mut tried = |what: &str, done: Result<(), ReadError>, instead: &str| {
         if let Err(error) = done {
@@ -275,4 +272,5 @@ fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
     tried("locked memory", done.memory, "its pages may be evicted");
     tried("its own oom_score_adj of -1000", done.oom_score_adj, "the kernel may choose it");
     tried("a higher priority", done.priority, "it competes like everybody");
+    done.memory.is_ok()
 }

@@ -3,8 +3,15 @@
 //! A bench a file beside this one. Each owns the part of the document between `<!-- bench:NAME -->`
 //! and `<!-- /bench:NAME -->` and replaces nothing but that.
 
+mod birth;
+mod choose;
+mod cost;
 mod explain;
+mod figures;
+mod guard;
 mod measure;
+mod reflex;
+mod trace;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -29,12 +36,24 @@ Measured by `cargo xtask bench NAME`, each on the machine it names; a run replac
 pub(crate) enum Bench {
     /// How fast `headroom explain` reads a large log, beside cat, wc, grep and ripgrep
     Explain(explain::Args),
+    /// From the kernel's kill to the guard's signal
+    Reflex(reflex::Args),
+    /// From a program's start to the value its class asks for, at 1,000 starts a second
+    Birth(birth::Args),
+    /// How long choosing among 10,000 processes takes
+    Choose(choose::Args),
+    /// What the guard costs a quiet node, beside earlyoom
+    Cost(cost::Args),
 }
 
 /// Measures and writes.
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Explain(args) => explain::run(args),
+        Bench::Reflex(args) => reflex::run(args),
+        Bench::Birth(args) => birth::run(args),
+        Bench::Choose(args) => choose::run(args),
+        Bench::Cost(args) => cost::run(args),
     }
 }
 

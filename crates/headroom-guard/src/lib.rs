@@ -6,6 +6,8 @@
 mod abilities;
 mod act;
 mod birth;
+#[cfg(test)]
+mod faults;
 mod held;
 mod options;
 mod peers;

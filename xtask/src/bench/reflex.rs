@@ -24,6 +24,8 @@ use crate::{Outcome, say};
 const LIMIT: &str = "100663296";
 /// Kills count for a second: only after that is the next one news.
 const BETWEEN: Duration = Duration::from_millis(1300);
+/// After this a victim holds what it is to hold.
+const FILLED: Duration = Duration::from_millis(300);
 /// What the guard is given to act, and the victim to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -96,8 +98,9 @@ fn measure_with(program: &Path, rounds: usize, sleepers: usize) -> Result<Found>
     ])?;
     let mut found = Found::default();
     for round in 0..rounds {
-        let mut victim = zone.victim(mark)?;
         thread::sleep(BETWEEN);
+        let mut victim = zone.victim(mark)?;
+        thread::sleep(FILLED);
         trace.take()?;
         let mut hog = zone.hog()?;
         hog.wait()?;

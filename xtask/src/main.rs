@@ -4,6 +4,7 @@ mod bench;
 mod deb;
 #[cfg(test)]
 mod dependencies;
+mod docs;
 mod lab;
 mod needs;
 mod steps;
@@ -30,6 +31,8 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test                 all checks, then one storm in the lab; what CI runs
   cargo xtask test --no-lab        the checks alone, in a few minutes
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
+  cargo xtask deb-check            the package installed, upgraded, removed and purged
+  cargo xtask man && man -l target/man/headroom.1
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
 
@@ -59,6 +62,17 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Builds the package and tries it: lintian, then install, upgrade, remove and purge on a Debian of
+    /// its own (as root, with mmdebstrap)
+    DebCheck {
+        /// Take the programs from this folder instead of building them
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Writes the pages of the manual and prints where
+    Man,
+    /// Writes the completions of bash, zsh and fish and prints where
+    Completions,
 }
 
 /// The command line was wrong (sysexits(3)).
@@ -77,15 +91,21 @@ fn main() -> ExitCode {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
         Command::Bench { bench } => bench::run(&bench),
-        Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
-            writeln!(io::stdout(), "{}", path.display())?;
-            Ok(ExitCode::SUCCESS)
-        }),
+        Command::Deb { from } => deb::run(from.as_deref()).and_then(tell),
+        Command::DebCheck { from } => deb::check(from.as_deref()),
+        Command::Man => docs::man().and_then(tell),
+        Command::Completions => docs::completions().and_then(tell),
     };
     outcome.unwrap_or_else(|error: anyhow::Error| {
         say(&format!("error: {error:#}"));
         ExitCode::from(2)
     })
+}
+
+/// Prints the path of what was made.
+fn tell(path: PathBuf) -> Outcome {
+    writeln!(io::stdout(), "{}", path.display())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says one line on standard error.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 pub const POLICY: &str = "/etc/headroom/policy.toml";
 /// The agent's configuration.
 pub const AGENT_CONFIG: &str = "/etc/headroom/agent.toml";
-/// Where further policy files are dropped in, in rising precedence: the vendor's, the administrator's,
-/// those until the next boot.
+/// Where further policy files are dropped in, in rising precedence, which is systemd's (systemd.unit(5)):
+/// the vendor's, those until the next boot, the administrator's.
 pub const POLICY_DIRS: [&str; 3] =
-    ["/usr/lib/headroom/policy.d", "/etc/headroom/policy.d", "/run/headroom/policy.d"];
+    ["/usr/lib/headroom/policy.d", "/run/headroom/policy.d", "/etc/headroom/policy.d"];
 /// What outlives a reboot.
 pub const STATE_DIR: &str = "/var/lib/headroom";
 /// Sockets.

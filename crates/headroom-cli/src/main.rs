@@ -62,6 +62,14 @@ enum Command {
     Release(cmd::release::ReleaseArgs),
     /// Bearer tokens for the agent's TCP listener
     Token(cmd::token::TokenArgs),
+    /// Man pages and completions, for whoever packages the program
+    #[command(hide = true)]
+    Generate(cmd::generate::GenerateArgs),
+}
+
+/// The whole command line, for what is made from its definition.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 fn main() -> Exit {
@@ -86,6 +94,7 @@ fn main() -> Exit {
         Command::Service(args) => cmd::service::run(&args),
         Command::Release(args) => cmd::release::run(&args),
         Command::Token(args) => cmd::token::run(&args),
+        Command::Generate(args) => cmd::generate::run(&args, command()),
     }
 }
 

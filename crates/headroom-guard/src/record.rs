@@ -31,7 +31,7 @@ use disk::{Events, JobBook, Samples};
 use writer::Writer;
 
 /// Notes that may wait for the disk.
-const QUEUE: usize = 512;
+const QUEUE: usize = 256;
 /// Samples among them: more than a second's worth in a storm. They are large, so that the same few are
 /// handed to and fro.
 const SAMPLES: usize = 12;

@@ -3,9 +3,16 @@
 //! A bench a file beside this one. Each owns the part of the document between `<!-- bench:NAME -->`
 //! and `<!-- /bench:NAME -->` and replaces nothing but that.
 
+mod birth;
+mod choose;
+mod cost;
 mod explain;
+mod figures;
+mod guard;
 mod measure;
+mod reflex;
 mod release;
+mod trace;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -32,6 +39,14 @@ pub(crate) enum Bench {
     Explain(explain::Args),
     /// What the database gives back online beside a restart, and the requests that each costs
     Release(release::Args),
+    /// From the kernel's kill to the guard's signal
+    Reflex(reflex::Args),
+    /// From a program's start to the value its class asks for, at 1,000 starts a second
+    Birth(birth::Args),
+    /// How long choosing among 10,000 processes takes
+    Choose(choose::Args),
+    /// What the guard costs a quiet node, beside earlyoom
+    Cost(cost::Args),
 }
 
 /// Measures and writes.
@@ -39,6 +54,10 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Explain(args) => explain::run(args),
         Bench::Release(args) => release::run(args),
+        Bench::Reflex(args) => reflex::run(args),
+        Bench::Birth(args) => birth::run(args),
+        Bench::Choose(args) => choose::run(args),
+        Bench::Cost(args) => cost::run(args),
     }
 }
 

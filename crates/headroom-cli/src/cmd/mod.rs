@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod explain;
+pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod policy;

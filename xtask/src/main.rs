@@ -1,5 +1,6 @@
 //! The project's own commands.
 
+mod api;
 mod bench;
 mod deb;
 #[cfg(test)]
@@ -30,6 +31,7 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 all checks, then one storm in the lab; what CI runs
   cargo xtask test --no-lab        the checks alone, in a few minutes
+  cargo xtask api                  the platform's client and schemathesis against the agent
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
   cargo xtask deb-check            the package installed, upgraded, removed and purged
   cargo xtask man && man -l target/man/headroom.1
@@ -55,6 +57,11 @@ enum Command {
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,
+    },
+    /// The agent's API: the platform's public client and schemathesis against it
+    Api {
+        #[command(subcommand)]
+        part: Option<api::Part>,
     },
     /// Builds the Debian package and prints its path
     Deb {
@@ -95,6 +102,7 @@ fn main() -> ExitCode {
         Command::DebCheck { from } => deb::check(from.as_deref()),
         Command::Man => docs::man().and_then(tell),
         Command::Completions => docs::completions().and_then(tell),
+        Command::Api { part } => api::run(part),
     };
     outcome.unwrap_or_else(|error: anyhow::Error| {
         say(&format!("error: {error:#}"));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::Node;
+use crate::harness::{FakeGuard, Node};
 
 #[test]
 fn the_document_in_docs_is_that_of_the_agent() {
@@ -41,4 +41,20 @@ fn the_agent_gives_it_and_every_path_says_what_it_takes_and_answers() {
         }
     }
     assert!(operations >= 15, "{operations}");
+}
+
+#[test]
+fn the_dashboard_asks_for_what_there_is() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib/grafana/headroom.json");
+    let dashboard = fs::read_to_string(path).unwrap();
+    let node = Node::started("");
+    let _guard = FakeGuard::start(node.path());
+    let metrics = String::from_utf8(node.ask("GET", "/metrics", None).body).unwrap();
+    let words = dashboard.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    let mut asked = 0;
+    for name in words.filter(|word| word.starts_with("headroom_")) {
+        asked += 1;
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name} is not exposed");
+    }
+    assert!(asked > 10, "{asked}");
 }

@@ -208,6 +208,7 @@ impl FakeGuard {
         } else if request == Request::Status {
             let mut status = Status { version: 1, ..Status::default() };
             status.guard.running = true;
+            (status.guard.rss_kib, status.guard.cpu_ms) = (Some(1), Some(1));
             status.guard.policy = chosen.on(&[]).unwrap().name().into();
             return Answer::Status(Box::new(status));
         }

@@ -2,4 +2,5 @@
 
 pub mod explain;
 pub mod finding;
+pub mod notice;
 pub mod relief;

@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) http: Option<Http>,
     /// How much is kept, and for how long.
     pub(crate) store: Retention,
+    /// The catalogue that the next larger plan is taken from.
+    pub(crate) plans: Vec<Plan>,
     /// `[services]`
     pub(crate) services: services::Config,
     /// `[protect]`
@@ -91,6 +93,15 @@ impl Default for Retention {
     }
 }
 
+/// A plan that a node may have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) code: String,
+    pub(crate) memory_mib: u64,
+}
+
 /// Why there is no configuration.
 #[derive(Debug)]
 pub(crate) struct ConfigError {
@@ -122,7 +133,7 @@ pub(crate) fn load(options: &Options) -> Result<Config, ConfigError> {
 fn parse(bytes: &[u8]) -> Result<Config, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     let config: Config = toml::from_str(text).map_err(|e| {
-        let line = e.span().map(|s| text[..s.start].lines().count().max(1));
+        let line = e.span().map(|s| text[..s.start].matches('\n').count() + 1);
         let place = line.map(|n| format!("line {n}: ")).unwrap_or_default();
         format!("{place}{}", e.message().trim_end().replace("unknown field", "unknown key"))
     })?;

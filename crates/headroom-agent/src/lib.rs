@@ -1,19 +1,23 @@
 //! Headroom's memory and mouth: reads the guard's journal, keeps a store, and answers over HTTP on a
 //! Unix socket. The guard does not notice whether it runs.
 
-#![allow(dead_code, reason = "rooms are still being filled")]
-
+mod allow;
 mod config;
+mod follow;
+mod guard;
 mod http;
 mod mysql;
 mod notify;
 mod options;
 mod protect;
+mod random;
 mod run;
 mod say;
 mod services;
+mod settings;
 mod state;
 mod store;
+mod upkeep;
 
 pub use http::openapi;
 pub use options::Options;

@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::say;
 use crate::state::App;
 use crate::store::Store;
-use crate::{config, mysql, notify, protect, services};
+use crate::{config, follow, mysql, notify, protect, services, settings, upkeep};
 
 /// Serves until a signal ends it.
 #[must_use]
@@ -42,10 +42,13 @@ pub fn run(options: Options) -> Exit {
         };
         let (stop, stopping) = watch::channel(false);
         let app = App::new(config, options, store, stopping);
-        let serving = match serve::start(&app) {
+        let serving = match serve::start(&app).await {
             Ok(serving) => serving,
             Err(error) => return failed(&error.to_string()),
         };
+        follow::start(&app);
+        settings::start(&app);
+        upkeep::start(&app);
         services::start(&app);
         protect::start(&app);
         mysql::start(&app);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::guard::Guard;
+use crate::http::guesses::Guesses;
 use crate::options::Options;
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// The agent, as handlers and tasks see it: cheap to clone.
@@ -22,8 +25,14 @@ pub(crate) struct Inner {
     pub(crate) name: String,
     /// The database.
     pub(crate) store: Store,
-    /// The number of the last record taken from the guard's journal; changes when there is news.
-    pub(crate) news: watch::Sender<i64>,
+    /// The way to the guard.
+    pub(crate) guard: Guard,
+    /// Changes of settings, one after the other.
+    pub(crate) settings: Settings,
+    /// Tokens that were guessed wrong.
+    pub(crate) guesses: Guesses,
+    /// How many records were taken from the guard's journal since the start: changes when there is news.
+    pub(crate) news: watch::Sender<u64>,
     /// Becomes true when the agent stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -45,7 +54,18 @@ impl App {
     ) -> Self {
         let name = config.app_name(&options.root);
         let (news, _) = watch::channel(0);
-        Self(Arc::new(Inner { config, options, name, store, news, stopping }))
+        let guard = Guard::new(options.runtime_dir.clone());
+        Self(Arc::new(Inner {
+            config,
+            options,
+            name,
+            store,
+            guard,
+            settings: Settings::default(),
+            guesses: Guesses::default(),
+            news,
+            stopping,
+        }))
     }
 
     /// Waits until the agent stops.

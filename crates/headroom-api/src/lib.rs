@@ -13,6 +13,8 @@ pub mod history;
 pub mod journal;
 pub mod paths;
 pub mod policy;
+pub mod settings;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tokens;

@@ -130,6 +130,9 @@ pub struct Process {
     pub paused: bool,
     /// The zones below the root it belongs to: bit n is the policy's zone n.
     pub zones: u8,
+    /// Its owner asked for its protection, or its parent's did: it is neither slain nor paused, and
+    /// keeps the value it has.
+    pub protected: bool,
 }
 
 impl Process {
@@ -138,6 +141,12 @@ impl Process {
     pub fn age(&self, now: Moment) -> Duration {
         const NANOS_PER_TICK: u64 = 10_000_000;
         now.since(Moment(self.id.start_ticks.saturating_mul(NANOS_PER_TICK)))
+    }
+
+    /// Whether relief may ever end it.
+    #[must_use]
+    pub const fn may_be_slain(&self) -> bool {
+        self.class.may_be_slain() && !self.protected
     }
 
     /// Whether it belongs to this zone; all belong to the root.

@@ -16,6 +16,7 @@ use headroom_sys::process::Target;
 use headroom_sys::wait::{Interest, Waiter};
 
 use crate::held::Held;
+use crate::protect;
 use crate::table::Table;
 use crate::tokens::VICTIM;
 
@@ -68,8 +69,11 @@ impl Hands {
         waiter: &Waiter,
         verdict: &Verdict,
     ) -> Option<Report> {
-        let id = verdict.process?.id;
-        if self.dry_run {
+        let process = verdict.process?;
+        let id = process.id;
+        // It may have been protected since it was chosen. Thawing hurts nobody.
+        let is_thaw = matches!(verdict.relief, Relief::Thaw { .. });
+        if self.dry_run || (!is_thaw && protect::at_weighing(proc, process).protected) {
             return Some(Report::Refused);
         }
         match verdict.relief {

@@ -29,7 +29,7 @@ use crate::policy_files::load_policy;
 use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
-use crate::serve;
+use crate::serve::{self, Server};
 use crate::tokens::{BELL, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
@@ -50,8 +50,7 @@ pub fn run(options: &Options) -> Exit {
         }
         Err(error) => {
             // An unguarded node helps nobody: the built-in policy stands in, and it is said.
-            let policy = Policy::built_in();
-            return guard(options, Loaded { policy, files: Vec::new() }, Some(error.to_string()));
+            return guard(options, Loaded::built_in(), Some(error.to_string()));
         }
     };
     guard(options, loaded, None)
@@ -84,6 +83,7 @@ pub fn thaw(options: &Options) -> Exit {
 }
 
 fn guard(options: &Options, loaded: Loaded, bad_policy: Option<String>) -> Exit {
+    let loaded = loaded.with_settings(&options.state_dir);
     let senses = match Senses::open(&options.root, &loaded.policy) {
         Ok(senses) => senses,
         Err(error) => {
@@ -93,7 +93,16 @@ fn guard(options: &Options, loaded: Loaded, bad_policy: Option<String>) -> Exit 
         }
     };
     match Watch::start(options, loaded.policy, senses, bad_policy) {
-        Ok(watch) => watch.run(),
+        Ok(mut watch) => {
+            if let Some(why) = loaded.settings_problem {
+                watch.about.missing.push(missing(
+                    "the settings",
+                    why,
+                    "the policy alone is in force",
+                ));
+            }
+            watch.run()
+        }
         Err(error) => {
             say(&format!("cannot wait for signals: {error}"));
             Exit::Failed
@@ -131,7 +140,9 @@ impl Watch {
         }
         match listen(options) {
             Ok(listener) => {
-                if let Err(e) = serve::start(listener, Arc::clone(&shared), Arc::clone(&bell)) {
+                let (shared, bell) = (Arc::clone(&shared), Arc::clone(&bell));
+                let server = Server { shared, bell, options: options.clone(), dry_run };
+                if let Err(e) = serve::start(listener, server) {
                     lacking.push(missing("the socket's thread", e, "status looks for itself"));
                 }
             }

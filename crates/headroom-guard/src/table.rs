@@ -12,6 +12,8 @@ use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::proc::{Proc, Stat};
 
+use crate::protect;
+
 /// For this long after its first sight a process is examined at most scans.
 const YOUNG: Duration = Duration::from_secs(5);
 /// The young are not examined more often than this.
@@ -42,6 +44,8 @@ pub(crate) struct Table {
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
     pub(crate) forbidden: u32,
+    /// Who was protected by a request.
+    pub(crate) granted: Vec<ProcessId>,
 }
 
 impl Table {
@@ -53,6 +57,7 @@ impl Table {
             next_memos: Vec::with_capacity(LEAST_ROOM),
             malformed: 0,
             forbidden: 0,
+            granted: Vec::with_capacity(protect::MOST),
         }
     }
 
@@ -110,7 +115,8 @@ impl Table {
             Process { id, ..Process::default() },
             Memo { first_seen: now, examined: now },
         ));
-        let process = examine(proc, updated(process, &stat), policy);
+        let parent = at_pid(&snapshot.processes, stat.parent).copied();
+        let process = examine(proc, updated(process, &stat), policy, parent, &self.granted);
         let memo = Memo { examined: now, ..memo };
         match place {
             Ok(at) => {
@@ -185,7 +191,11 @@ impl Table {
                 Some(p) if !is_due(p, &stat, memo, now) => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
-                    let examined = examine(proc, updated(fresh, &stat), policy);
+                    let parent = at_pid(&self.next_processes, stat.parent)
+                        .or_else(|| at_pid(&snapshot.processes, stat.parent))
+                        .copied();
+                    let fresh = updated(fresh, &stat);
+                    let examined = examine(proc, fresh, policy, parent, &self.granted);
                     (examined, Memo { examined: now, ..memo })
                 }
             };
@@ -198,6 +208,12 @@ impl Table {
         snapshot.scanned = now;
         Ok(())
     }
+}
+
+/// The process of that pid.
+fn at_pid(processes: &[Process], pid: i32) -> Option<&Process> {
+    let at = processes.binary_search_by_key(&pid, |p| p.id.pid).ok()?;
+    processes.get(at)
 }
 
 /// Where the process of that pid stands in the table, or would.
@@ -230,7 +246,13 @@ fn updated(process: Process, stat: &Stat) -> Process {
 }
 
 /// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
-fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
+fn examine(
+    proc: &mut Proc,
+    process: Process,
+    policy: &Policy,
+    parent: Option<Process>,
+    granted: &[ProcessId],
+) -> Process {
     let pid = process.id.pid;
     let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
     let mut parent_exe = [0; 512];
@@ -249,7 +271,7 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
         parent_uid,
         parent_exe,
     });
-    Process {
+    let process = Process {
         uid,
         command: CommandLine::new(cmdline.unwrap_or_default()),
         class,
@@ -257,7 +279,8 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
         oom_score_adj: proc.oom_score_adj(pid).ok(),
         zones: zones_of(cgroup.unwrap_or_default(), policy),
         ..process
-    }
+    };
+    Process { protected: protect::is_protected(proc, &process, parent, granted), ..process }
 }
 
 fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
@@ -278,6 +301,8 @@ fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
         return process;
     }
     let pid = process.id.pid;
+    // Who was protected since it was last examined must not be chosen now.
+    let process = protect::at_weighing(proc, process);
     let own = proc.statm(pid).map_or(process.rss, |m| m.resident.saturating_sub(m.shared));
     let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
     Process { gives_back: own.saturating_add(swapped), ..process }

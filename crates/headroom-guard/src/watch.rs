@@ -102,6 +102,9 @@ impl Watch {
             let _nobody_waits = notifier.ready();
         }
         loop {
+            if self.shared.take_reload() {
+                self.reload();
+            }
             let wait = self.turn();
             if let Some(notifier) = &self.notifier {
                 let _nobody_waits = notifier.watchdog();
@@ -128,6 +131,7 @@ impl Watch {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
+        self.take_in_grants();
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
             if !self.actions.contains(&Action::Scan) {
@@ -143,10 +147,28 @@ impl Watch {
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
         }
+        // In this order: whoever changed a setting asks for a reload and then wants a view, and must see
+        // the setting in force.
         if self.shared.is_wanted() {
+            if self.shared.is_reload_asked() {
+                self.shared.want();
+                return Duration::ZERO;
+            }
             self.publish();
         }
         wait
+    }
+
+    /// Looks at those anew who were protected, or are not any more, before anything is decided.
+    fn take_in_grants(&mut self) {
+        let Senses { proc, table, snapshot, .. } = &mut self.senses;
+        if !self.shared.take_grants(&mut table.granted) {
+            return;
+        }
+        for at in 0..table.granted.len() {
+            let pid = table.granted[at].pid;
+            let _ended = table.examine_one(proc, snapshot, &self.policy, pid, self.woken);
+        }
     }
 
     fn decide_and_act(&mut self) -> Duration {
@@ -232,9 +254,14 @@ impl Watch {
 
     /// SIGHUP: the policy anew. A bad one changes nothing.
     fn reload(&mut self) {
-        let line = match load_policy(&self.options.root, self.options.policy.as_deref()) {
+        let Options { root, policy, state_dir, .. } = &self.options;
+        let loaded = load_policy(root, policy.as_deref()).map(|l| l.with_settings(state_dir));
+        let line = match loaded {
             Err(error) => format!("policy: {error}; the old one stays in force"),
-            Ok(Loaded { policy, files }) => {
+            Ok(Loaded { settings_problem: Some(why), .. }) => {
+                format!("settings: {why}; what was in force stays so")
+            }
+            Ok(Loaded { policy, files, .. }) => {
                 self.policy = Arc::new(policy);
                 self.recorder.note(Note::Policy(Arc::clone(&self.policy)));
                 self.about.policy = self.policy.name().into();

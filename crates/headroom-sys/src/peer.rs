@@ -134,6 +134,29 @@ pub fn pidfd_of(stream: impl AsFd) -> Result<OwnedFd, ReadError> {
     Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
 }
 
+/// The first socket that systemd opened for this process (sd_listen_fds(3)), if it listens on a Unix
+/// socket. To be asked once, at the start and before threads: it takes the variables that name it away.
+#[must_use]
+pub fn inherited_socket() -> Option<UnixListener> {
+    /// `SD_LISTEN_FDS_START`
+    const FIRST: i32 = 3;
+    let meant = std::env::var("LISTEN_PID").ok()?.parse() == Ok(crate::own::own_pid());
+    let count: u32 = std::env::var("LISTEN_FDS").ok()?.parse().ok()?;
+    if !meant || count == 0 {
+        return None;
+    }
+    // SAFETY: systemd left this descriptor open for this process alone, and nobody else here knows it.
+    let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
+    let is_listening = rustix::net::sockopt::socket_acceptconn(&socket).unwrap_or(false);
+    let is_unix = rustix::net::sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX);
+    if !(is_listening && is_unix) {
+        return None;
+    }
+    // What this process starts must not inherit it.
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(UnixListener::from(socket))
+}
+
 /// Listens at `path`, for those whom `mode` lets write, with the group `gid` when one is given.
 ///
 /// The socket is only ever open to fewer than that: it is created for its owner alone, then gets

@@ -1,31 +1,44 @@
 //! The API: a file a resource, put together here. Each file has `routes()`, which the router and the
 //! OpenAPI document are both made from.
 
+mod app;
 pub(crate) mod caller;
+mod document;
+pub(crate) mod fields;
+mod flows;
+pub(crate) mod guesses;
 mod health;
+mod incidents;
+mod limits;
+mod metrics;
 pub(crate) mod problem;
 pub(crate) mod serve;
+mod settings;
+mod status;
+mod tokens;
 
-use axum::Router;
-use axum::middleware;
-use utoipa::OpenApi;
+use axum::http::StatusCode;
+use axum::{Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
+
+pub use document::openapi;
+use problem::Problem;
 
 use crate::state::App;
 use crate::{mysql, notify, protect, services};
 
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Headroom",
-    description = "What a node guarded by Headroom knows and does about its memory. On the Unix socket the \
-                   caller is known by the kernel's word; over TCP by a token, `Authorization: Bearer TOKEN` \
-                   or `Authorization: Token TOKEN`."
-))]
-struct Document;
-
+/// Every resource there is.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    document::begin()
         .merge(health::routes())
+        .merge(document::routes())
+        .merge(metrics::routes())
+        .merge(status::routes())
+        .merge(incidents::routes())
+        .merge(settings::routes())
+        .merge(flows::routes())
+        .merge(tokens::routes())
+        .merge(app::routes())
         .merge(services::routes())
         .merge(protect::routes())
         .merge(mysql::routes())
@@ -36,13 +49,18 @@ fn routes() -> OpenApiRouter<App> {
 pub(crate) fn router(app: &App) -> Router {
     let (router, _) = routes().split_for_parts();
     router
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(not_that_way)
         .layer(middleware::from_fn_with_state(app.clone(), caller::identify))
+        .layer(middleware::from_fn(limits::read_body))
         .with_state(app.clone())
 }
 
-/// The OpenAPI document, as JSON with a line feed at its end.
-#[must_use]
-pub fn openapi() -> String {
-    // A document that cannot be written as JSON would have failed the test that compares it.
-    routes().to_openapi().to_pretty_json().unwrap_or_default() + "\n"
+/// Nothing is told to who is not known, not even what there is.
+async fn nothing_there(_caller: caller::Caller) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing of that path; see /openapi.json")
+}
+
+async fn not_that_way(_caller: caller::Caller) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method; see /openapi.json")
 }

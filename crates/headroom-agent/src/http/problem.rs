@@ -26,6 +26,11 @@ impl Problem {
         Self { status, detail: detail.into(), field: None }
     }
 
+    /// For a client that has too many requests under way.
+    pub(crate) fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests of yours at once")
+    }
+
     pub(crate) fn bad(field: &str, detail: impl Into<String>) -> Self {
         let field = Some(field.to_owned());
         Self { status: StatusCode::BAD_REQUEST, detail: detail.into(), field }
@@ -41,6 +46,10 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         crate::say(&error.to_string());
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; see the agent's log")
+        let detail = match error {
+            StoreError::Full(_) => "the node's disk has no room for the store",
+            _ => "the store does not answer; see the agent's log",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }

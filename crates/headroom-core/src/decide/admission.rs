@@ -209,7 +209,8 @@ impl Admission {
             let need = job.need(kinds, now);
             let room = room_of(&rooms, &job.process);
             let extra = if job.held_since.is_some() { THAW_EXTRA } else { Kib::ZERO };
-            let fits = need.saturating_add(extra) <= room || !running;
+            // A protected job runs whatever it takes; the others wait for it.
+            let fits = need.saturating_add(extra) <= room || !running || job.process.protected;
             match job.held_since {
                 None if fits || now < job.not_before => {
                     take(&mut rooms, |zone| job.process.is_in(zone), need);

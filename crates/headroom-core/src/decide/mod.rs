@@ -189,8 +189,7 @@ fn scores(state: &mut State, snapshot: &Snapshot, policy: &Policy, actions: &mut
     state.scored = snapshot.scanned;
     let own = snapshot.own_pid;
     for process in snapshot.processes.iter().filter(|p| p.id.pid != own && !p.ending) {
-        let Some(current) = process.oom_score_adj else { continue };
-        if let Some(value) = policy.score_to_set(process.class, process.rule, current) {
+        if let Some(value) = policy.score_for(process) {
             if actions.len() == actions.capacity() {
                 return;
             }

@@ -158,7 +158,7 @@ impl Config {
                 _ => {}
             }
         }
-        Ok(())
+        self.notify.check()
     }
 
     /// The node's name.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which moment of an incident a notice is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It began.
@@ -43,6 +44,7 @@ impl NoticeKind {
 
 /// One notice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Notice {
     /// Version of this form.
@@ -73,6 +75,7 @@ pub struct Notice {
 
 /// A command to type on the node, and what it shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LookFurther {
     /// The command.
     pub command: String,
@@ -82,6 +85,7 @@ pub struct LookFurther {
 
 /// An incident so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NoticeIncident {
     /// The id `headroom history` or `headroom explain` gives it.
@@ -120,6 +124,7 @@ pub struct NoticeIncident {
 
 /// One process that was ended or killed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct NoticeVictim {
     /// Its number.
@@ -139,6 +144,7 @@ pub struct NoticeVictim {
 
 /// Several notices told as one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Gathered {
     /// How many notices.
@@ -161,6 +167,7 @@ pub struct Gathered {
 
 /// An incident in a digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct GatheredIncident {
     /// Its id.
@@ -177,6 +184,7 @@ pub struct GatheredIncident {
 
 /// `headroom notify list`: where notices go and how that works.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Outlets {
     /// Version of this form.
@@ -189,6 +197,7 @@ pub struct Outlets {
 
 /// One address of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Outlet {
     /// The channel's name in agent.toml.
@@ -213,6 +222,7 @@ pub struct Outlet {
 
 /// `headroom notify test`: what came of it, a row for each address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Tested {
     /// Version of this form.
@@ -223,6 +233,7 @@ pub struct Tested {
 
 /// What came of one test.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TestOutcome {
     /// The channel's name.

@@ -69,7 +69,7 @@ pub fn state(stage: Stage, kernel_only: bool, dry_run: bool) -> String {
 pub fn lasting(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         60..600 => format!("{} min {} s", seconds / 60, seconds % 60),
         600..3600 => format!("{} min", seconds / 60),
         3600..172_800 if seconds % 3600 < 60 => format!("{} h", seconds / 3600),

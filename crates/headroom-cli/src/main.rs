@@ -4,8 +4,11 @@ mod cmd;
 mod input;
 mod print;
 mod setup;
+mod systemctl;
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use headroom_api::exit::Exit;
@@ -22,7 +25,8 @@ Examples:
   headroom                       how much room this node has, and who would go next
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
-  headroom history               what the guard did"
+  headroom history               what the guard did
+  headroom settings              what is set, and what it may be"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -44,9 +48,17 @@ enum Command {
     Setup(cmd::setup::SetupArgs),
     /// Incidents and verdicts of the guard
     History(cmd::history::HistoryArgs),
+    /// Show settings or change them: in force at once
+    Settings(cmd::settings::SettingsArgs),
+    /// Bearer tokens for the agent's TCP listener
+    Token(cmd::token::TokenArgs),
 }
 
 fn main() -> Exit {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    if called.as_ref().and_then(|path| path.file_name()) == Some(OsStr::new(systemctl::NAME)) {
+        return systemctl::run();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return print::usage(&error),
@@ -59,6 +71,8 @@ fn main() -> Exit {
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::History(args) => cmd::history::run(&args),
+        Command::Settings(args) => cmd::settings::run(&args),
+        Command::Token(args) => cmd::token::run(&args),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RankArgs) -> Exit {
         Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
             return print::failed(&why);
         }
-        Ok(Some(Answer::Status(_) | Answer::Done)) => {
+        Ok(Some(_)) => {
             return print::failed("the guard answered another question");
         }
         Ok(None) if args.zone != "/" => {

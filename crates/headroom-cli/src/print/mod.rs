@@ -4,6 +4,7 @@
 
 pub(crate) mod json;
 pub(crate) mod policy;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
 mod table;

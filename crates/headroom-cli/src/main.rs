@@ -48,6 +48,8 @@ enum Command {
     Setup(cmd::setup::SetupArgs),
     /// Incidents and verdicts of the guard
     History(cmd::history::HistoryArgs),
+    /// Where messages about incidents go, and whether they arrive
+    Notify(cmd::notify::NotifyArgs),
     /// Show settings or change them: in force at once
     Settings(cmd::settings::SettingsArgs),
     /// Bearer tokens for the agent's TCP listener
@@ -71,6 +73,7 @@ fn main() -> Exit {
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::History(args) => cmd::history::run(&args),
+        Command::Notify(args) => cmd::notify::run(&args),
         Command::Settings(args) => cmd::settings::run(&args),
         Command::Token(args) => cmd::token::run(&args),
     }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use headroom_api::notice::{Notice, NoticeKind, Outlet as Row, Outlets, TestOutcome, Tested};
 use headroom_core::words::notice as words;
 use rusqlite::{Connection, OptionalExtension, Result, params};
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use super::channel::{Plan, Sending, plans};
 use super::frame::{Frame, wire};
 use super::start::{frame, now_ms, outlets};
 use crate::http::caller::{Caller, Right};
+use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::state::App;
 
@@ -28,8 +29,8 @@ const DAY_MS: i64 = 24 * 3_600_000;
 static TESTING: Semaphore = Semaphore::const_new(1);
 
 /// Which channel is tested.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes a body, which is read field by field")]
 struct Test {
     /// The channel's name; all of them unless given.
     channel: Option<String>,
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(
     get,
     path = "/v1/notify",
+    tag = "notify",
     responses((status = 200, body = Outlets), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 503, body = Problem))
 )]
@@ -119,20 +121,23 @@ fn row(db: &Connection, plan: &Plan, address: &str, now_ms: i64) -> Result<Row> 
 #[utoipa::path(
     post,
     path = "/v1/notify/test",
+    tag = "notify",
     request_body = Test,
     responses((status = 200, body = Tested), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 415, body = Problem),
         (status = 503, body = Problem))
 )]
 async fn test(
     State(app): State<App>,
     caller: Caller,
-    Json(asked): Json<Test>,
+    fields: Fields,
 ) -> std::result::Result<Json<Tested>, Problem> {
     caller.needs(Right::Settings)?;
+    let asked = channel_of(&fields)?;
     let mut chosen = plans(&app.config.notify);
-    if let Some(name) = &asked.channel {
+    if let Some(name) = &asked {
         let names: Vec<String> = chosen.iter().map(|plan| plan.common.name.clone()).collect();
         chosen.retain(|plan| plan.common.name == *name);
         if chosen.is_empty() {
@@ -157,6 +162,17 @@ async fn test(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the test broke off; see the agent's log")
     })?;
     Ok(Json(Tested { version: 1, tests }))
+}
+
+fn channel_of(fields: &Fields) -> std::result::Result<Option<String>, Problem> {
+    if let Some(other) = fields.0.keys().find(|name| *name != "channel") {
+        return Err(Problem::bad(other, "no such field; there is \"channel\""));
+    }
+    match fields.0.get("channel") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name.clone())),
+        Some(_) => Err(Problem::bad("channel", "is the name of a channel, a text")),
+    }
 }
 
 fn try_out(plan: &Plan, frame: &Frame) -> Vec<TestOutcome> {

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod explain;
 pub(crate) mod guard;
 pub(crate) mod history;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod rank;
 pub(crate) mod settings;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
 pub(crate) mod json;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod settings;
 pub(crate) mod setup;

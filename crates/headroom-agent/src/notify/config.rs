@@ -359,6 +359,7 @@ impl Config {
         for (kind, common) in self.commons() {
             let name = &common.name;
             if name.is_empty()
+                || name.len() > 64
                 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
             {
                 return Err(format!(

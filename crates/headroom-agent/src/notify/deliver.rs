@@ -12,6 +12,7 @@ use super::config::Common;
 use super::frame::Frame;
 use super::gather;
 use super::queue::{self, Message, Outlet};
+use super::receipt::Receipt;
 use crate::say;
 use crate::store::{Store, StoreError};
 
@@ -28,6 +29,7 @@ const STORE_REST_MS: i64 = 30_000;
 pub(super) struct Line {
     pub(super) store: Store,
     pub(super) channel: Box<dyn Channel>,
+    pub(super) receipt: Receipt,
     pub(super) common: Common,
     pub(super) outlets: Vec<Outlet>,
     pub(super) frame: Frame,
@@ -170,6 +172,7 @@ impl Line {
         let (to, now) = (outlet.clone(), around.now_ms());
         match answer {
             Ok(_) => {
+                self.receipt.note(seq, &notice.id);
                 self.store.wait(move |db| queue::sent(db, &to, seq, now))?;
                 if self.said.remove(&outlet.address).is_some() {
                     say(&format!("notify {}: works again", self.shown(outlet)));

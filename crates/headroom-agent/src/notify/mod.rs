@@ -20,6 +20,7 @@ mod kernel;
 mod mail;
 mod program;
 mod queue;
+mod receipt;
 mod secret;
 mod sendmail;
 mod sign;

@@ -3,8 +3,9 @@
 //!
 //! A message is `waiting`, then `claimed` by the thread that will send it, then `handed` just before
 //! the receiver may have it, then `sent`. An agent that dies while a message is `claimed` sends it
-//! after its next start, and nobody gets it twice. One that dies while it is `handed` cannot know
-//! whether the receiver took it, and sends it again under the same id: a mail's Message-ID, a webhook's
+//! after its next start, and nobody gets it twice. One that dies while it is `handed`, before the
+//! receiver's answer has come (`receipt`), cannot know whether it took it, and sends it again under the
+//! same id: a mail's Message-ID, a webhook's
 //! Idempotency-Key. So nothing is lost, and what comes twice can be told by its id.
 
 use headroom_api::notice::{Notice, NoticeKind};
@@ -12,6 +13,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
 
 use super::config::Common;
+use super::receipt::Taken;
 
 /// Where messages go: one address of one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,10 +113,17 @@ pub(super) fn enqueue(
     Ok(())
 }
 
-/// What an earlier run of the agent left half done goes back into the queue: see the module's text.
-/// Gives back how many of them their receivers may have already.
-pub(super) fn recover(db: &mut Connection) -> Result<usize> {
+/// What an earlier run of the agent left half done goes back into the queue, but for what was `taken`:
+/// see the module's text. Gives back how many of them their receivers may have already.
+pub(super) fn recover(db: &mut Connection, taken: &[Taken]) -> Result<usize> {
     let db = db.transaction()?;
+    for taken in taken {
+        db.execute(
+            "UPDATE notify_message SET state = 'sent', done_ms = handed_ms, error = NULL
+             WHERE seq = ?1 AND notice_id = ?2 AND state = 'handed'",
+            params![taken.seq, taken.notice_id],
+        )?;
+    }
     db.execute("UPDATE notify_message SET state = 'waiting' WHERE state = 'claimed'", [])?;
     let unsure =
         db.execute("UPDATE notify_message SET state = 'waiting' WHERE state = 'handed'", [])?;

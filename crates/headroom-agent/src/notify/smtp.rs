@@ -1,5 +1,6 @@
 //! Mail through a mail server (RFC 5321), one transaction a message over one connection a pass.
 
+use std::io;
 use std::time::Duration;
 
 use headroom_core::text::harmless;
@@ -117,7 +118,7 @@ impl Smtp {
         connection.command(Data).map_err(doing("the message"))?;
         hand()?;
         let _longer_where_it_can_be_set = connection.set_timeout(Some(ACCEPTANCE));
-        let answer = connection.message(&mail.bytes);
+        let answer = connection.command(stuffed(&mail.bytes));
         let _as_before = connection.set_timeout(Some(PATIENCE));
         match answer {
             Ok(answer) => {
@@ -158,6 +159,25 @@ impl Channel for Smtp {
     }
 }
 
+/// The message as the wire has it (RFC 5321, 4.5.2), its end included, to be written in one go. lettre
+/// writes the end by itself, which the kernel then holds back until the server has acknowledged the rest:
+/// forty milliseconds in which nobody knows whether the message arrived.
+fn stuffed(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in text.split_inclusive("\r\n") {
+        if line.starts_with('.') {
+            out.push('.');
+        }
+        out.push_str(line);
+    }
+    if !out.ends_with("\r\n") {
+        out.push_str("\r\n");
+    }
+    out.push_str(".\r\n");
+    out
+}
+
 /// A server's refusal of a message or an address is that message's own; everything else concerns all.
 /// 421 is the server's goodbye, 530, 534, 535 and 538 are about logging in, 502 to 504 and 555 about
 /// commands.
@@ -176,6 +196,11 @@ fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
+        // What a read that took too long is called depends on the socket.
+        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+        if let Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) = kind {
+            return "no answer came in time".to_owned();
+        }
         let inner_text = inner.to_string();
         if !text.contains(&inner_text) {
             text = format!("{text}: {inner_text}");
@@ -183,4 +208,15 @@ fn said(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     harmless(&text, ANSWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stuffed;
+
+    #[test]
+    fn lines_that_begin_with_a_dot_are_no_end() {
+        assert_eq!(stuffed(b"a\r\n.\r\n..b\r\n"), "a\r\n..\r\n...b\r\n.\r\n");
+        assert_eq!(stuffed(b".x"), "..x\r\n.\r\n");
+    }
 }

@@ -15,6 +15,7 @@ use super::frame::Frame;
 use super::gather;
 use super::kernel::Kernel;
 use super::queue::{self, Outlet};
+use super::receipt::{self, Receipt, Taken};
 use crate::say;
 use crate::state::App;
 
@@ -63,6 +64,7 @@ impl Surroundings for Agent {
 
 /// Starts them.
 pub(crate) fn start(app: &App) {
+    let taken = receipt::read_all(&app.options.state_dir);
     let plans = plans(&app.config.notify);
     let mut pokes = Vec::new();
     for plan in &plans {
@@ -85,12 +87,18 @@ pub(crate) fn start(app: &App) {
             .collect(),
     };
     let app = app.clone();
-    spawn_blocking(move || work(&desk, &app, &heard, &pokes));
+    spawn_blocking(move || work(&desk, &app, taken, &heard, &pokes));
 }
 
 fn line(app: &App, plan: &Plan) -> Line {
     let frame = frame(app);
+    let receipt = Receipt::open(&app.options.state_dir, &plan.common.name);
+    let receipt = receipt.unwrap_or_else(|error| {
+        say(&format!("notify {}: its receipts: {error}; what is sent while this agent is killed may come twice", plan.common.name));
+        Receipt::none()
+    });
     Line {
+        receipt,
         store: app.store.clone(),
         channel: plan.build(&frame.node),
         common: plan.common.clone(),
@@ -116,8 +124,8 @@ async fn listen(app: App, news: SyncSender<()>) {
     }
 }
 
-fn work(desk: &Desk, app: &App, heard: &Receiver<()>, pokes: &[SyncSender<()>]) {
-    match app.store.wait(queue::recover) {
+fn work(desk: &Desk, app: &App, taken: Vec<Taken>, heard: &Receiver<()>, pokes: &[SyncSender<()>]) {
+    match app.store.wait(move |db| queue::recover(db, &taken)) {
         Ok(0) => {}
         Ok(count) => say(&format!(
             "notify: {count} messages were on their way when the agent ended; they are sent again under \

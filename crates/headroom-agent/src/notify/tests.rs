@@ -25,6 +25,7 @@ use super::desk::{Desk, Turn};
 use super::frame::Frame;
 use super::kernel::Report;
 use super::queue::{self, Outlet};
+use super::receipt::{self, Receipt};
 use crate::store::Store;
 use crate::store::history;
 
@@ -110,7 +111,7 @@ impl Surroundings for Clock {
 
 /// A node with one channel.
 struct Node {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Store,
     desk: Desk,
     line: Line,
@@ -140,6 +141,7 @@ impl Node {
         let line = Line {
             store: store.clone(),
             channel: Box::new(receiver.clone()),
+            receipt: Receipt::open(dir.path(), "mail").unwrap(),
             common: common.clone(),
             outlets: vec![outlet.clone()],
             frame: frame.clone(),
@@ -148,7 +150,7 @@ impl Node {
         };
         let desk = Desk { frame, outlets: vec![(outlet, common)] };
         let clock = Clock(Cell::new(NOON));
-        let mut node = Self { _dir: dir, store, desk, line, receiver, clock, sequence: 0 };
+        let mut node = Self { dir, store, desk, line, receiver, clock, sequence: 0 };
         // The first turn there ever is: from here on things are told.
         node.turn();
         node
@@ -258,6 +260,7 @@ impl Node {
 
     /// What an agent that was killed and started anew does first.
     fn is_killed(&self) -> usize {
-        self.store.wait(queue::recover).unwrap()
+        let taken = receipt::read_all(self.dir.path());
+        self.store.wait(move |db| queue::recover(db, &taken)).unwrap()
     }
 }

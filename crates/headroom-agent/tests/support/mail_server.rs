@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// A mail as it arrived.
@@ -53,9 +53,9 @@ pub struct MailServer {
 impl MailServer {
     /// One that listens on a free port of this machine.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let server = Self {
-            address: listener.local_addr().unwrap(),
+            address: listener.local_addr().expect("its address"),
             arrived: Arc::default(),
             behaviour: Arc::default(),
             connections: Arc::default(),
@@ -65,7 +65,7 @@ impl MailServer {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                *connections.lock().unwrap() += 1;
+                *connections.lock().unwrap_or_else(PoisonError::into_inner) += 1;
                 let (arrived, behaviour) = (arrived.clone(), behaviour.clone());
                 // A client that goes away in the middle is no failure of the server.
                 thread::spawn(move || converse(stream, &arrived, &behaviour).ok());
@@ -75,11 +75,11 @@ impl MailServer {
     }
 
     pub fn all(&self) -> Vec<Arrived> {
-        self.arrived.lock().unwrap().clone()
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn behaves(&self, behaviour: Behaviour) {
-        *self.behaviour.lock().unwrap() = behaviour;
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 }
 
@@ -96,7 +96,7 @@ fn converse(
         if lines.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let does = *behaviour.lock().unwrap();
+        let does = *behaviour.lock().unwrap_or_else(PoisonError::into_inner);
         let line = line.trim_end();
         match line.split(' ').next().unwrap_or_default().to_uppercase().as_str() {
             "EHLO" => write!(stream, "250-test\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n")?,
@@ -132,7 +132,7 @@ fn converse(
                 }
                 let mail =
                     Arrived { from: from.clone(), to: to.clone(), data, login: login.clone() };
-                arrived.lock().unwrap().push(mail);
+                arrived.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
                 if does == Behaviour::DiesAfterTaking {
                     return Ok(());
                 }

@@ -17,14 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What `notify` takes.
 #[derive(Args, Debug)]
-#[command(after_help = "Channels stand in /etc/headroom/agent.toml, under [notify]; see docs/notify.md.
+#[command(
+    after_help = "Channels stand in /etc/headroom/agent.toml, under [notify]; see docs/notify.md.
 
 Examples:
   headroom notify list
   headroom notify test            a message to everybody who would get one
   headroom notify test pager      by the channel of that name alone
 
-Exit codes of test: 0 everything was taken, 1 there is nobody to tell, 2 something was not taken.")]
+Exit codes of test: 0 everything was taken, 1 there is nobody to tell, 2 something was not taken."
+)]
 pub(crate) struct NotifyArgs {
     #[command(subcommand)]
     verb: Option<Verb>,

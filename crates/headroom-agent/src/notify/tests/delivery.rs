@@ -204,6 +204,19 @@ fn an_agent_that_dies_in_the_handing_over_sends_again_the_same_under_the_same_id
 }
 
 #[test]
+fn an_agent_that_dies_after_the_receivers_answer_does_not_send_again() {
+    let mut node = Node::new();
+    node.opens(1);
+    node.goes_on();
+    // Killed when the answer had come and the store did not know it yet.
+    node.store.wait(|db| db.execute("UPDATE notify_message SET state = 'handed'", [])).unwrap();
+    assert_eq!(node.is_killed(), 0);
+    node.pass();
+    assert_eq!(node.receiver.ids().len(), 1);
+    assert_eq!(node.states().get("sent"), Some(&1));
+}
+
+#[test]
 fn a_beginning_that_may_have_arrived_is_not_merged_away() {
     let mut node = Node::new();
     node.receiver.does(&[Does::TakeSilently, Does::Take]);

@@ -60,7 +60,10 @@ impl Frame {
         let since = self.since(first_ms);
         let line = |command: String, shows: &str| LookFurther { command, shows: shows.to_owned() };
         let history = line(format!("headroom history --since '{since}'"), words::SHOWS_HISTORY);
-        let explain = line(format!("headroom explain --since '{since}'"), words::SHOWS_EXPLANATION);
+        // The kills that opened a storm came before it.
+        let before = self.since(first_ms - 60_000);
+        let explain =
+            line(format!("headroom explain --since '{before}'"), words::SHOWS_EXPLANATION);
         let mut commands = vec![history];
         if kernel_kills {
             commands.insert(0, explain);

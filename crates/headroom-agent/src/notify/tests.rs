@@ -3,6 +3,7 @@
 
 mod delivery;
 mod hostile;
+mod looks;
 mod news;
 mod smtp;
 mod web;

@@ -63,8 +63,10 @@ pub(super) struct Tracked {
     pub(super) victims: Vec<NoticeVictim>,
     /// Why, by the guard.
     pub(super) cause: String,
-    /// Why, by the kernel's reports: what ran out, who died, who held the memory and what to do.
+    /// Why, by the kernel's reports: what ran out, who died, who held the memory.
     pub(super) kernel: Vec<String>,
+    /// What to do about it.
+    pub(super) to_do: Option<String>,
     /// Its title, fixed when it is first told.
     pub(super) title: String,
     /// It was told that it began.
@@ -238,7 +240,7 @@ impl Tracked {
         }
         // The first report tells it: at the first kills of a storm it is at its height.
         if self.kernel.is_empty() {
-            self.kernel = explained(event, unix_ms);
+            (self.kernel, self.to_do) = explained(event, unix_ms);
         }
     }
 
@@ -250,7 +252,7 @@ impl Tracked {
             self.victim(victim);
         }
         if self.kernel.is_empty() {
-            self.kernel = other.kernel;
+            (self.kernel, self.to_do) = (other.kernel, other.to_do);
         }
     }
 
@@ -276,12 +278,12 @@ fn killer(killer: Killer) -> &'static str {
 }
 
 /// The lines with which `headroom explain` begins.
-fn explained(event: &Event, unix_ms: i64) -> Vec<String> {
+fn explained(event: &Event, unix_ms: i64) -> (Vec<String>, Option<String>) {
     let events = [event];
-    let Some(facts) = Facts::of(&events) else { return Vec::new() };
+    let Some(facts) = Facts::of(&events) else { return (Vec::new(), None) };
     let expected =
         event.victims.first().and_then(|victim| diagnose::expected_victim(event, victim));
-    let mut lines = vec![
+    let lines = [
         words::explain::what_ran_out(event),
         words::explain::who_died(&events, expected),
         words::explain::who_held(&facts.holders, 3),
@@ -289,10 +291,9 @@ fn explained(event: &Event, unix_ms: i64) -> Vec<String> {
     let dated = Dated { event: event.clone(), at_us: Some(unix_ms.saturating_mul(1000)) };
     let kind = diagnose::incidents(&[dated]).first().map_or(IncidentKind::Incidental, |i| i.kind);
     let findings = diagnose::findings(&events, kind, &events);
-    if let Some(advice) = findings.iter().find_map(|finding| finding.advice.first()) {
-        lines.push(words::explain::to_do(advice));
-    }
-    lines.iter().map(|line| harmless(line, SENTENCE)).collect()
+    let advice = findings.iter().find_map(|finding| finding.advice.first());
+    let to_do = advice.map(|advice| harmless(&words::explain::to_do(advice), SENTENCE));
+    (lines.iter().map(|line| harmless(line, SENTENCE)).collect(), to_do)
 }
 
 /// A command line as it may leave the node.

@@ -83,6 +83,7 @@ fn explanation(frame: &Frame, tracked: &Tracked) -> Vec<String> {
     if tracked.kernel.is_empty() {
         lines.extend(words::kernel_killed(tracked.killed_by_kernel().unwrap_or(0)));
     }
+    lines.extend(tracked.to_do.clone());
     lines
 }
 

@@ -209,11 +209,14 @@ pub fn summary_state(incidents: u64, notices: u64, from: &str, until: &str) -> S
 /// Totals over several incidents.
 #[must_use]
 pub fn totals(slain: u64, kernel_kills: u64) -> String {
-    format!(
-        "In all, Headroom ended {} and the kernel killed {}",
-        counted(slain, "process", "processes"),
-        counted(kernel_kills, "process", "processes"),
-    )
+    let slain = counted(slain, "process", "processes");
+    match kernel_kills {
+        0 => format!("In all, Headroom ended {slain}"),
+        kills => {
+            let killed = counted(kills, "process", "processes");
+            format!("In all, Headroom ended {slain} and the kernel killed {killed}")
+        }
+    }
 }
 
 /// Incidents that a list leaves out.

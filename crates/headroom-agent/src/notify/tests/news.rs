@@ -182,7 +182,7 @@ fn kills_by_the_kernel_alone_are_an_incident_of_their_own() {
             "Held by php with 469 MiB (92 %), mysql with 35 MiB (7 %)",
         ]
     );
-    assert_eq!(got[0].look_further[0].command, "headroom explain --since '2026-11-24 14:00'");
+    assert_eq!(got[0].look_further[0].command, "headroom explain --since '2026-11-24 13:59'");
     let incident = got[1].incident.clone().unwrap();
     assert_eq!((incident.kernel_oom_kills, incident.source.as_str()), (Some(1), "kernel"));
 }

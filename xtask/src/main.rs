@@ -1,5 +1,6 @@
 //! The project's own commands.
 
+mod api;
 mod deb;
 #[cfg(test)]
 mod dependencies;
@@ -27,6 +28,7 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 all checks, then one storm in the lab; what CI runs
   cargo xtask test --no-lab        the checks alone, in a few minutes
+  cargo xtask api                  the platform's client and schemathesis against the agent
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
@@ -45,6 +47,11 @@ enum Command {
         /// Passed on to the lab's own workspace
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// The agent's API: the platform's public client and schemathesis against it
+    Api {
+        #[command(subcommand)]
+        part: Option<api::Part>,
     },
     /// Builds the Debian package and prints its path
     Deb {
@@ -69,6 +76,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
+        Command::Api { part } => api::run(part),
         Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
             writeln!(io::stdout(), "{}", path.display())?;
             Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::http::serve;
+use crate::http::serve::{self, ServeError};
 use crate::options::Options;
 use crate::say;
 use crate::state::App;
@@ -44,6 +44,10 @@ pub fn run(options: Options) -> Exit {
         let app = App::new(config, options, store, stopping);
         let serving = match serve::start(&app).await {
             Ok(serving) => serving,
+            Err(error @ ServeError::Tls(_)) => {
+                say(&error.to_string());
+                return Exit::BadConfiguration;
+            }
             Err(error) => return failed(&error.to_string()),
         };
         follow::start(&app);

@@ -130,6 +130,13 @@ pub struct Process {
     pub paused: bool,
     /// The zones below the root it belongs to: bit n is the policy's zone n.
     pub zones: u8,
+    /// What it belongs together with: its session (proc_pid_stat(5)), or its cgroup where the rule
+    /// says `slay = "unit"`. 0 when that is unknown.
+    pub family: u64,
+    /// Whether its rule asks for the whole family when one of it is slain.
+    pub slay_family: bool,
+    /// A worker that serves one request at a time and whose master starts another when it ends.
+    pub is_worker: bool,
     /// Its owner asked for its protection, or its parent's did: it is neither slain nor paused, and
     /// keeps the value it has.
     pub protected: bool,

@@ -79,7 +79,8 @@ impl Hands {
         match verdict.relief {
             Relief::Pause { .. } => return Some(self.pause(proc, id)),
             Relief::Thaw { .. } => return Some(self.thaw(proc, id)),
-            Relief::Terminate | Relief::Kill | Relief::Nothing => {}
+            Relief::Nothing | Relief::Useless { .. } => return None,
+            Relief::Terminate | Relief::Kill | Relief::KillFamily { .. } | Relief::Trim { .. } => {}
         }
         let target = match self.awaited.iter().position(|(awaited, _)| *awaited == id) {
             Some(at) => self.awaited.swap_remove(at).1,
@@ -94,8 +95,7 @@ impl Hands {
         };
         let sent = match verdict.relief {
             Relief::Terminate => target.terminate(),
-            Relief::Kill => target.kill(),
-            Relief::Pause { .. } | Relief::Thaw { .. } | Relief::Nothing => return None,
+            _ => target.kill(),
         };
         if let Err(error) = sent {
             return Some(report_of(error));
@@ -113,6 +113,17 @@ impl Hands {
             self.awaited.push((id, target));
         }
         Some(Report::Signalled)
+    }
+
+    /// Ends one more of a family. Nobody waits for it: the next scan says whether it is still there.
+    pub(crate) fn end_too(&mut self, proc: &mut Proc, id: ProcessId) {
+        if self.dry_run {
+            return;
+        }
+        if let Ok(target) = Target::open(proc, id) {
+            let _gone_already = target.kill();
+        }
+        self.held.remove(id);
     }
 
     /// Stops a process and looks, now that nothing can change any more, whether it may hold a lock

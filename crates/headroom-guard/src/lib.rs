@@ -8,6 +8,7 @@ mod act;
 mod birth;
 mod held;
 mod options;
+mod peers;
 mod policy_files;
 mod protect;
 mod record;

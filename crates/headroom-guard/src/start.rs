@@ -12,6 +12,8 @@ use headroom_api::time::rfc3339;
 use headroom_core::decide::State;
 use headroom_core::policy::Policy;
 use headroom_sys::ReadError;
+use headroom_sys::cgroup::Layout;
+use headroom_sys::kmsg::KernelLog;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
 use headroom_sys::peer::listen_at;
@@ -30,7 +32,7 @@ use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
 use crate::serve::{self, Server};
-use crate::tokens::{BELL, PRESSURE, SIGNAL, ZONE};
+use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
 use crate::{Loaded, RELEASE};
@@ -165,6 +167,7 @@ impl Watch {
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
+        let log = open_log(options, &senses, &waiter, lacking);
         if !dry_run {
             protect_itself(&mut senses, lacking);
         }
@@ -186,6 +189,7 @@ impl Watch {
             actions: Vec::with_capacity(senses.snapshot.processes.len() * 2 + 256),
             hands,
             births,
+            log,
             woken: own::now(),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
@@ -220,6 +224,31 @@ fn open_trigger(
         Err(error) => {
             let instead = "pressure is read at each look instead";
             lacking.push(missing("a PSI trigger", error, instead));
+            None
+        }
+    }
+}
+
+/// The kernel's log, where its kills are told in no better way: without cgroup v2 there are no memory
+/// events to wait for, without PSI nothing wakes the guard when the machine as a whole is short.
+fn open_log(
+    options: &Options,
+    senses: &Senses,
+    waiter: &Waiter,
+    lacking: &mut Vec<Missing>,
+) -> Option<KernelLog> {
+    if senses.cgroups.layout() == Layout::V2 && senses.snapshot.pressure.is_some() {
+        return None;
+    }
+    let opened = KernelLog::open(&options.root).map_err(|refused| refused.to_string());
+    let watched = opened.and_then(|log| {
+        let added = waiter.add(&log, Interest::Readable, LOG);
+        added.map(|()| log).map_err(|error| error.to_string())
+    });
+    match watched {
+        Ok(log) => Some(log),
+        Err(why) => {
+            lacking.push(missing("the kernel's kill messages", why, "its counters are polled"));
             None
         }
     }

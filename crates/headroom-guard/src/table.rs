@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use headroom_core::policy::{Class, Identity, Policy};
+use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
@@ -116,7 +116,8 @@ impl Table {
             Memo { first_seen: now, examined: now },
         ));
         let parent = at_pid(&snapshot.processes, stat.parent).copied();
-        let process = examine(proc, updated(process, &stat), policy, parent, &self.granted);
+        let kin = Kin { parent, session: stat.session, granted: &self.granted };
+        let process = examine(proc, updated(process, &stat), policy, &kin);
         let memo = Memo { examined: now, ..memo };
         match place {
             Ok(at) => {
@@ -194,8 +195,8 @@ impl Table {
                     let parent = at_pid(&self.next_processes, stat.parent)
                         .or_else(|| at_pid(&snapshot.processes, stat.parent))
                         .copied();
-                    let fresh = updated(fresh, &stat);
-                    let examined = examine(proc, fresh, policy, parent, &self.granted);
+                    let kin = Kin { parent, session: stat.session, granted: &self.granted };
+                    let examined = examine(proc, updated(fresh, &stat), policy, &kin);
                     (examined, Memo { examined: now, ..memo })
                 }
             };
@@ -245,14 +246,16 @@ fn updated(process: Process, stat: &Stat) -> Process {
     }
 }
 
-/// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
-fn examine(
-    proc: &mut Proc,
-    process: Process,
-    policy: &Policy,
+/// What a process is by its relations.
+struct Kin<'a> {
+    /// Its parent, when that is in the table.
     parent: Option<Process>,
-    granted: &[ProcessId],
-) -> Process {
+    session: i32,
+    granted: &'a [ProcessId],
+}
+
+/// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
+fn examine(proc: &mut Proc, process: Process, policy: &Policy, kin: &Kin<'_>) -> Process {
     let pid = process.id.pid;
     let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
     let mut parent_exe = [0; 512];
@@ -262,7 +265,7 @@ fn examine(
     let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
     let cgroup = proc.cgroup(pid, &mut cgroup).ok();
     let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
-    let (class, rule) = policy.classify(&Identity {
+    let who = Identity {
         uid,
         comm: process.comm.as_bytes(),
         exe,
@@ -270,8 +273,17 @@ fn examine(
         cgroup,
         parent_uid,
         parent_exe,
-    });
+    };
+    let parent = kin.parent.as_ref().map(|parent| parent.comm.as_bytes());
+    let (class, rule) = policy.classify_child_of(parent, &who);
+    let slay = policy.rule(rule).map(|rule| rule.slay).unwrap_or_default();
     let process = Process {
+        family: match slay {
+            Slay::Unit => unit_family(cgroup.unwrap_or_default()),
+            Slay::Process | Slay::Session => session_family(kin.session),
+        },
+        slay_family: slay != Slay::Process,
+        is_worker: who.role() == Some(Role::PhpFpmWorker),
         uid,
         command: CommandLine::new(cmdline.unwrap_or_default()),
         class,
@@ -280,7 +292,7 @@ fn examine(
         zones: zones_of(cgroup.unwrap_or_default(), policy),
         ..process
     };
-    Process { protected: protect::is_protected(proc, &process, parent, granted), ..process }
+    Process { protected: protect::is_protected(proc, &process, kin.parent, kin.granted), ..process }
 }
 
 fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
@@ -295,9 +307,22 @@ fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
     bits
 }
 
+/// A session that the kernel names; what has none of its own belongs together with nobody.
+fn session_family(session: i32) -> u64 {
+    u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
+}
+
+/// A cgroup by its path (FNV-1a), apart from all sessions' numbers.
+fn unit_family(cgroup: &[u8]) -> u64 {
+    let hash = cgroup.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash | 1 << 63
+}
+
 /// What its end would return: only asked of those whose end may be considered.
 fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
-    if !process.class.may_be_slain() {
+    if !(process.class.may_be_slain() || process.is_worker) {
         return process;
     }
     let pid = process.id.pid;

@@ -21,6 +21,7 @@ use headroom_sys::ReadError;
 
 use crate::RELEASE;
 use crate::abilities::Abilities;
+use crate::peers;
 use crate::protect::Grants;
 use crate::sense::Senses;
 use crate::table::class_total;
@@ -195,9 +196,11 @@ impl View {
     ) -> Status {
         let mut next = self.rank("/").unwrap_or_default().rank;
         next.truncate(NEXT);
+        let mut guard = self.guard.clone();
+        guard.missing.extend(peers::running(&self.snapshot));
         Status {
             version: VERSION,
-            guard: self.guard.clone(),
+            guard,
             zones: zones(&self.policy).filter_map(|zone| self.zone(zone)).collect(),
             classes: Class::ALL.iter().rev().map(|class| self.class(*class)).collect(),
             protected,

@@ -1,8 +1,10 @@
 //! The system's journal, with structured fields, by its own protocol (systemd's
 //! `docs/JOURNAL_NATIVE_PROTOCOL.md`).
 //!
-//!     journalctl HEADROOM_INCIDENT=2026-11-24T14:03:20Z-7
-//!     journalctl MESSAGE_ID=8afa6abf59554b3a9c6f48dd6e5a7ae8
+//! ```text
+//! journalctl HEADROOM_INCIDENT=2026-11-24T14:03:20Z-7
+//! journalctl MESSAGE_ID=8afa6abf59554b3a9c6f48dd6e5a7ae8
+//! ```
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};

@@ -194,8 +194,11 @@ impl Admission {
         let now = snapshot.at;
         let mut rooms = [None; ZONES];
         for (room, measured) in rooms.iter_mut().zip(zones) {
-            *room = measured
-                .map(|m| m.available.saturating_sub(thresholds.admission_floor_of(m.limit)));
+            // Waiting costs little: no swap is reckoned with.
+            *room = measured.map(|m| {
+                let memory = m.available.saturating_sub(m.swap_counted);
+                memory.saturating_sub(thresholds.admission_floor_of(m.limit))
+            });
         }
         let small = self.small_ones(snapshot);
         take(&mut rooms, |_| true, Kib(small.saturating_mul(SMALL_NEED.0)));

@@ -27,7 +27,7 @@ pub use class::Class;
 pub use glob::Glob;
 pub use identity::{Identity, Role};
 pub use layer::{Layer, Problem};
-pub use rule::{Condition, Rule, UidRange, User};
+pub use rule::{Condition, Rule, Slay, UidRange, User};
 pub use setup::SetupValues;
 pub use thresholds::{THRESHOLD_HELP, THRESHOLD_NAMES, Thresholds, ThresholdsLayer};
 pub use value::{Percent, Size, Time};

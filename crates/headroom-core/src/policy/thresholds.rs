@@ -96,6 +96,8 @@ thresholds! {
     /// Pages read again right after their eviction, a second, that count as thrashing together
     /// with `stall`.
     refaults: u32,
+    /// Share of the free swap that counts as available: what is pushed there may be wanted back.
+    swap: Percent,
     /// From SIGTERM to SIGKILL.
     term_grace: Time,
     /// From a victim's end to the next choice: its memory comes back a little later than its end.

@@ -161,7 +161,7 @@ impl Config {
             }
         }
         self.services.list().map(drop)?;
-        Ok(())
+        self.notify.check()
     }
 
     /// The node's name.

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod guard;
 pub mod history;
 pub mod journal;
+pub mod notice;
 pub mod paths;
 pub mod policy;
 pub mod protect;

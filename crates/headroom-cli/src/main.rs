@@ -52,6 +52,8 @@ enum Command {
     Top(cmd::top::TopArgs),
     /// Incidents and verdicts of the guard, what it measured, what jobs take
     History(cmd::history::HistoryArgs),
+    /// Where messages about incidents go, and whether they arrive
+    Notify(cmd::notify::NotifyArgs),
     /// Show settings or change them: in force at once
     Settings(cmd::settings::SettingsArgs),
     /// Run a command unkillable, within a budget
@@ -89,6 +91,7 @@ fn main() -> Exit {
         Command::Setup(args) => cmd::setup::run(&args),
         Command::Top(args) => cmd::top::run(&args),
         Command::History(args) => cmd::history::run(&args),
+        Command::Notify(args) => cmd::notify::run(&args),
         Command::Settings(args) => cmd::settings::run(&args),
         Command::Protect(args) => cmd::protect::run(args),
         Command::Service(args) => cmd::service::run(&args),

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod oomlog;
 pub mod policy;
+pub mod redact;
 pub mod replay;
 pub mod sample;
 pub mod settings;

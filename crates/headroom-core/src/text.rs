@@ -1,5 +1,6 @@
 //! Short texts that processes choose for themselves, kept without allocation and shown harmlessly.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
@@ -69,6 +70,53 @@ impl<const N: usize> fmt::Debug for ShortText<N> {
     }
 }
 
+/// Whether a terminal, a mail program or a browser would obey this character instead of showing it:
+/// control characters, those that turn the direction of writing (UAX #9), and those that nobody sees
+/// and that make one name look like another.
+#[must_use]
+pub fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// A text somebody else chose, on one line of at most `most` characters, with everything that would
+/// be obeyed made visible as `\u{1b}`.
+#[must_use]
+pub fn harmless(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    let mut length = 0;
+    for c in text.chars() {
+        let escaped = is_obeyed(c);
+        length += if escaped { c.escape_unicode().count() } else { 1 };
+        if length > most {
+            shown.push('…');
+            break;
+        }
+        if escaped {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Levenshtein's distance: how many letters to insert, drop or change.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -88,6 +136,17 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn what_would_be_obeyed_is_shown_and_what_is_long_is_cut() {
+        assert_eq!(harmless("php import.php ü 漢", 99), "php import.php ü 漢");
+        assert_eq!(
+            harmless("a\r\nBcc: x\u{1b}[2J\u{202e}\u{200b}", 99),
+            "a\\u{d}\\u{a}Bcc: x\\u{1b}[2J\\u{202e}\\u{200b}"
+        );
+        assert_eq!(harmless("abcdef", 3), "abc…");
+        assert_eq!(harmless("ab\u{1b}", 3), "ab…");
+    }
 
     #[test]
     fn a_name_is_cut_where_the_kernel_cuts_it() {

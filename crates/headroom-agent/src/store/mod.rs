@@ -83,6 +83,21 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        Ok(self.hand_over(work)?.await.map_err(|_| StoreError::Gone)??)
+    }
+
+    /// [`call`](Self::call) for threads that may wait: never from within the runtime's own.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Ok(self.hand_over(work)?.blocking_recv().map_err(|_| StoreError::Gone)??)
+    }
+
+    fn hand_over<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<oneshot::Receiver<rusqlite::Result<T>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job: Work = Box::new(move |connection| {
             let done = work(connection);
@@ -92,7 +107,7 @@ impl Store {
             is_corrupt
         });
         self.work.send(job).map_err(|_| StoreError::Gone)?;
-        Ok(answered.await.map_err(|_| StoreError::Gone)??)
+        Ok(answered)
     }
 
     /// Why nothing of it outlives the agent; `None` when it does.

@@ -19,7 +19,17 @@ pub(crate) fn try_agent(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Option<Response>, Exit> {
-    match ask(&paths::runtime_dir(), method, path, body, PATIENCE) {
+    try_agent_for(PATIENCE, method, path, body)
+}
+
+/// [`try_agent`] for an answer that others have to be waited for.
+pub(crate) fn try_agent_for(
+    patience: Duration,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Option<Response>, Exit> {
+    match ask(&paths::runtime_dir(), method, path, body, patience) {
         Ok(response) if response.is_success() => Ok(Some(response)),
         Ok(response) => Err(refused(&response)),
         Err(AgentError::NotRunning) => Ok(None),

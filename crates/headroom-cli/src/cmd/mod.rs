@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod history;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod protect;
 pub(crate) mod rank;

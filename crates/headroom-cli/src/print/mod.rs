@@ -5,6 +5,7 @@
 pub(crate) mod colour;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod replay;

@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod finding;
+pub mod notice;
 pub mod release;
 pub mod relief;
 pub mod replay;

@@ -1,5 +1,6 @@
 //! `headroom`, the command line: what was typed, which command that is, how it ends.
 
+mod advise;
 mod cmd;
 mod input;
 mod print;
@@ -22,6 +23,7 @@ Examples:
   headroom                       how much room this node has, and who would go next
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
+  headroom advise                what to change, by the memory it gives back
   headroom history               what the guard did"
 )]
 struct Cli {
@@ -38,6 +40,8 @@ enum Command {
     /// The guard in the foreground
     Guard(cmd::guard::GuardArgs),
     Explain(cmd::explain::Args),
+    /// What to change so that it does not come back, by the memory each change gives back
+    Advise(cmd::advise::AdviseArgs),
     /// Validate or show the policy, or ask which rule takes a process
     Policy(cmd::policy::PolicyArgs),
     /// Build the limited zone with systemd units: shows a diff, asks, can be undone
@@ -56,6 +60,7 @@ fn main() -> Exit {
         Command::Rank(args) => cmd::rank::run(&args),
         Command::Guard(args) => cmd::guard::run(args),
         Command::Explain(args) => finish(cmd::explain::run(&args)),
+        Command::Advise(args) => cmd::advise::run(&args),
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::History(args) => cmd::history::run(&args),

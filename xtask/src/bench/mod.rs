@@ -4,7 +4,9 @@
 //! and `<!-- /bench:NAME -->` and replaces nothing but that.
 
 mod explain;
+mod images;
 mod measure;
+mod mysqltuner;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -29,12 +31,18 @@ Measured by `cargo xtask bench NAME`, each on the machine it names; a run replac
 pub(crate) enum Bench {
     /// How fast `headroom explain` reads a large log, beside cat, wc, grep and ripgrep
     Explain(explain::Args),
+    /// How fast oversized images are found in a large tree, beside file and identify
+    Images(images::Args),
+    /// What is said of a misconfigured server's memory, beside MySQLTuner and the truth
+    Mysqltuner(mysqltuner::Args),
 }
 
 /// Measures and writes.
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Explain(args) => explain::run(args),
+        Bench::Images(args) => images::run(args),
+        Bench::Mysqltuner(args) => mysqltuner::run(args),
     }
 }
 

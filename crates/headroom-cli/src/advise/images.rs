@@ -369,6 +369,24 @@ mod tests {
     }
 
     #[test]
+    fn real_images_of_all_formats_are_read_by_their_headers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/images");
+        for (name, width, height) in [
+            ("a.jpg", 37, 21),
+            ("a.png", 38, 22),
+            ("a.gif", 39, 23),
+            ("a.webp", 40, 24),
+            ("lossless.webp", 41, 25),
+            ("a.avif", 42, 26),
+        ] {
+            let Verdict::Image { width: w, height: h, .. } = verdict(&folder.join(name)) else {
+                panic!("{name} was not read")
+            };
+            assert_eq!((w, h), (width, height), "{name}");
+        }
+    }
+
+    #[test]
     fn images_that_lie_are_said_and_not_counted() {
         let folder = tempfile::tempdir().unwrap();
         let www = folder.path().join("var/www");

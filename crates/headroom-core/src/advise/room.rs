@@ -50,22 +50,31 @@ impl Service {
         }
     }
 
-    /// What its configuration promises it for good: what will be taken sooner or later.
+    /// What its configuration promises it for good, as far as that makes sense: what is promised beyond it
+    /// is the mistake of that service and has an advice of its own, and must not make all others look
+    /// wrong.
     fn promised(self, facts: &Facts) -> Kib {
-        let sum = |sizes: &mut dyn Iterator<Item = Kib>| {
-            sizes.fold(Kib::ZERO, |sum, size| sum.saturating_add(size))
-        };
+        let quarter = facts.node.ram.percent(25);
+        let sum = |sizes: &mut dyn Iterator<Item = Kib>| sizes.fold(Kib::ZERO, Kib::saturating_add);
         match self {
-            Self::Mysql => facts
-                .mysql
-                .as_ref()
-                .map_or(Kib::ZERO, |mysql| mysql_sizes::Sizes::of(mysql, facts.node.ram).global()),
-            Self::Redis => sum(&mut facts.redis.iter().filter_map(|redis| redis.limit())),
-            Self::Java => sum(&mut facts
-                .engines
-                .iter()
-                .filter_map(|engine| engine.heap.as_ref().map(|heap| heap.value))),
-            Self::Varnish => facts.varnish.as_ref().map_or(Kib::ZERO, |storage| storage.value),
+            Self::Mysql => facts.mysql.as_ref().map_or(Kib::ZERO, |mysql| {
+                let sizes = mysql_sizes::Sizes::of(mysql, facts.node.ram);
+                let pool = sizes.pool().size;
+                let data = mysql.data.as_ref().map_or(pool, |data| data.value.percent(150));
+                let useless = pool.saturating_sub(data.max(Kib::from_mib(128)));
+                sizes.global().saturating_sub(useless).min(facts.node.ram.percent(50))
+            }),
+            Self::Redis => {
+                sum(&mut facts.redis.iter().filter_map(|redis| redis.limit())).min(quarter)
+            }
+            Self::Java => sum(&mut facts.engines.iter().filter_map(|engine| {
+                let heap = engine.heap.as_ref()?.value;
+                let index = engine.data.map_or(quarter, |data| data.max(Kib::from_mib(512)));
+                Some(heap.min(index).min(quarter))
+            })),
+            Self::Varnish => {
+                facts.varnish.as_ref().map_or(Kib::ZERO, |storage| storage.value.min(quarter))
+            }
             Self::Fpm => Kib::ZERO,
         }
     }
@@ -86,6 +95,22 @@ pub struct Room {
 pub(crate) fn held(facts: &Facts, service: Service) -> Kib {
     let of = facts.processes.iter().filter(|process| service.runs(process));
     of.fold(Kib::ZERO, |sum, process| sum.saturating_add(process.held))
+}
+
+/// Whether cron started a process, or one above it.
+fn is_job(facts: &Facts, process: &Process) -> bool {
+    let mut above = process.parent;
+    // A shell or two in between; a loop is not possible, a bound costs nothing.
+    for _ in 0..8 {
+        let Some(found) = facts.processes.iter().find(|process| process.pid == above) else {
+            return false;
+        };
+        if matches!(found.comm.as_str(), "cron" | "crond" | "CRON" | "CROND") {
+            return true;
+        }
+        above = found.parent;
+    }
+    false
 }
 
 /// The whole that is shared: a zone's limit where services were moved into one.
@@ -117,10 +142,10 @@ impl Room {
         for other in Service::ALL.into_iter().filter(|other| *other != service) {
             take(held(facts, other).max(other.promised(facts)), other.name());
         }
-        let rest = facts
-            .processes
-            .iter()
-            .filter(|process| !Service::ALL.iter().any(|service| service.runs(process)));
+        // What cron started is gone again soon, and has advices of its own.
+        let rest = facts.processes.iter().filter(|process| {
+            !Service::ALL.iter().any(|service| service.runs(process)) && !is_job(facts, process)
+        });
         take(rest.fold(Kib::ZERO, |sum, process| sum.saturating_add(process.held)), "others");
         let slab = facts.node.slab_unreclaimable.unwrap_or_default();
         take(slab.saturating_add(facts.node.kernel), "kernel");
@@ -155,10 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn what_cron_started_does_not_stay() {
+        let mut facts = facts();
+        facts.processes[2].pid = 7;
+        let job = Process { parent: 7, pid: 8, ..process("sh", 1) };
+        facts.processes.extend([job, Process { parent: 8, pid: 9, ..process("php", 400) }]);
+        assert_eq!(Room::of(&facts, Service::Fpm).left, Kib::from_mib(1000 - 300 - 10 - 50));
+    }
+
+    #[test]
     fn a_promise_counts_where_it_is_more_than_what_is_held() {
         let mut facts = facts();
         facts.varnish = Some(Said::new(Kib::from_mib(256), "unit"));
-        assert_eq!(Room::of(&facts, Service::Fpm).left, Kib::from_mib(1000 - 300 - 10 - 50 - 256));
+        assert_eq!(Room::of(&facts, Service::Fpm).left, Kib::from_mib(1000 - 300 - 10 - 50 - 250));
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) fn gather(root: &Root, unread: &mut Vec<Unread>) -> Vec<Process> {
         unread.push(Unread::file(
             "/proc/*/smaps_rollup",
             format!(
-                "{closed} processes are not readable for you; counted with what is their own alone \
-                 (root sees their share)"
+                "not readable for you at {closed} of them, which count with what is their own alone; \
+                 root sees their share"
             ),
         ));
     }

@@ -17,10 +17,10 @@ use crate::print::{self, Format};
 /// What `advise` takes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It looks at the database, php-fpm, Redis, search, Varnish, cron, the images, the kernel's settings and the units,
-and says what to change, by the memory each change gives back. It changes nothing. Run as root it sees what each
-process really holds; without, it counts what is a process's own. With HEADROOM_ROOT set only files below that
-folder are read and no service is asked.
+It looks at the database, php-fpm, Redis, search, Varnish, cron, images, the kernel's settings
+and the units, and says what to change, by the memory each change gives back. It changes
+nothing. As root it sees what each process really holds; else it counts what is a process's
+own. With HEADROOM_ROOT set only files below that folder are read and no service is asked.
 
 Examples:
   sudo headroom advise                       everything, the largest saving first
@@ -29,7 +29,8 @@ Examples:
   headroom advise --image-limit 128MiB       images from this decoded size on (64MiB)
   HEADROOM_ROOT=/mnt headroom advise         on a mounted disk
 
-Exit status: 0 there is an advice, 1 there is none, 2 it failed, 64 wrong usage, 78 a bad catalogue of plans.")]
+Exit status: 0 there is an advice, 1 there is none, 2 it failed, 64 wrong usage, 78 a bad
+catalogue of plans.")]
 pub(crate) struct AdviseArgs {
     /// Also write a page that needs no other file
     #[arg(long, value_name = "FILE")]

@@ -78,6 +78,7 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         format!("{workers} PHP workers may take {total}, {} are left for them", room.left);
     let mut command = String::new();
     let mut after = Kib::ZERO;
+    let is_measured = needs.iter().all(|need| need.is_measured);
     for need in &needs {
         let at = need.pool.pool.max_children.as_ref().map(|said| said.at.clone());
         advice.because(
@@ -108,7 +109,6 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         advice.because(opcache.at.clone(), what);
     }
     advice.cuts_peak = Some(total.saturating_sub(after));
-    let is_measured = needs.iter().all(|need| need.is_measured);
     advice.confidence = match is_measured {
         true if over >= room.left.percent(25) => Confidence::High,
         true => Confidence::Medium,
@@ -116,6 +116,10 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
     };
     // Fewer workers than visitors need makes them wait.
     advice.risk = Risk::Medium;
+    if !is_measured {
+        // A limit says what a worker may take, which most never do.
+        command.push_str("(by the limit alone: measure first, with php-fpm at work and as root)\n");
+    }
     command.push_str("then: php-fpm -t, and reload it");
     advice.command = command;
     advice.check =

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::mysql_sizes::{Part, Sizes};
+use super::mysql_sizes::{Part, Sizes, file_of};
 use crate::advise::facts::{Facts, Mysql};
 use crate::advise::parse::mycnf::Flavour;
 use crate::advise::parse::size::written;
@@ -150,17 +150,24 @@ impl Proposal {
         let mut lines = Vec::new();
         let mut live = Vec::new();
         if self.connections < sizes.max_connections.value {
-            lines.push(format!("max_connections = {}", self.connections));
+            let line = format!("max_connections = {}", self.connections);
+            lines.push((file_of(mysql, "max_connections"), line));
             live.push(format!("SET GLOBAL max_connections = {};", self.connections));
         }
         if self.pool < sizes.pool().size {
-            lines.push(format!("innodb_buffer_pool_size = {}", written(self.pool)));
+            let line = format!("innodb_buffer_pool_size = {}", written(self.pool));
+            lines.push((file_of(mysql, "innodb_buffer_pool_size"), line));
             live.push(format!("SET GLOBAL innodb_buffer_pool_size = {};", self.pool.0 * 1024));
         }
         let client = if mysql.flavour == Flavour::MariaDb { "mariadb" } else { "mysql" };
-        let now = format!("now: {client} -e \"{}\"", live.join(" "));
-        let file = if mysql.file.is_empty() { "my.cnf" } else { &mysql.file };
-        format!("in [mysqld] of {file}:\n{}\n{now}", lines.join("\n"))
+        let mut command = String::new();
+        for group in lines.chunk_by(|a, b| a.0 == b.0) {
+            let Some((file, _)) = group.first() else { continue };
+            command.push_str(&format!("in [mysqld] of {file}:\n"));
+            group.iter().for_each(|(_, line)| command.push_str(&format!("{line}\n")));
+        }
+        command.push_str(&format!("now: {client} -e \"{}\"", live.join(" ")));
+        command
     }
 }
 

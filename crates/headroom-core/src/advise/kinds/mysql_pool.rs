@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::mysql_sizes::Sizes;
+use super::mysql_sizes::{Sizes, file_of};
 use crate::advise::facts::Facts;
 use crate::advise::parse::size::written;
 use crate::advise::room::worth;
@@ -38,7 +38,7 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         advice.confidence = if live.is_some() { Confidence::High } else { Confidence::Medium };
         advice.command = format!(
             "in [mysqld] of {}:\ninnodb_buffer_pool_size = {}",
-            if mysql.file.is_empty() { "my.cnf" } else { &mysql.file },
+            file_of(mysql, "innodb_buffer_pool_size"),
             written(Kib(enough))
         );
         advice.check = "after a day, Innodb_buffer_pool_reads rises no faster than before".into();

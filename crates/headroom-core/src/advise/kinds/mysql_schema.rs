@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::mysql_sizes::Sizes;
+use super::mysql_sizes::{Sizes, file_of};
 use crate::advise::facts::Facts;
 use crate::advise::room::worth;
 use crate::advise::{Advice, Confidence, Kind, Risk};
@@ -26,7 +26,7 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         advice.risk = Risk::Low;
         advice.command = format!(
             "in [mysqld] of {}, then restart:\nperformance_schema = OFF",
-            if mysql.file.is_empty() { "my.cnf" } else { &mysql.file }
+            file_of(mysql, "performance_schema")
         );
         advice.check =
             "SHOW VARIABLES LIKE 'performance_schema' says OFF; sys and monitoring that \

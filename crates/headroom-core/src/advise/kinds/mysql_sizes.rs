@@ -119,6 +119,14 @@ impl Lookup<'_> {
     }
 }
 
+/// The file a setting belongs into: the one that sets it now, since what is written elsewhere may not win.
+pub(crate) fn file_of(mysql: &Mysql, name: &str) -> String {
+    let set = mysql.options.get(name).map(|said| said.at).filter(|at| at.starts_with('/'));
+    let file = set.as_deref().and_then(|at| at.rsplit_once(':')).map(|(file, _)| file);
+    let own = if mysql.file.is_empty() { "my.cnf" } else { &mysql.file };
+    file.unwrap_or(own).to_string()
+}
+
 impl Sizes {
     /// The sizes of a server on a node with so much RAM.
     pub(crate) fn of(mysql: &Mysql, ram: Kib) -> Self {
@@ -264,6 +272,16 @@ mod tests {
         assert_eq!(Sizes::of(&mysql, Kib(0)).pool().at, "/my.cnf:3");
         mysql.variables.insert("innodb_buffer_pool_size".into(), "268435456".into());
         assert_eq!(Sizes::of(&mysql, Kib(0)).pool().size, Kib::from_mib(256));
+    }
+
+    #[test]
+    fn a_setting_is_written_where_it_stands() {
+        let mut mysql = Mysql { file: "/etc/50.cnf".into(), ..Mysql::default() };
+        mysql.options.set("max_connections", Some("9"), "/etc/99.cnf:4");
+        mysql.options.set("sort_buffer_size", Some("9M"), "command line of pid 7");
+        assert_eq!(file_of(&mysql, "max_connections"), "/etc/99.cnf");
+        assert_eq!(file_of(&mysql, "sort_buffer_size"), "/etc/50.cnf");
+        assert_eq!(file_of(&Mysql::default(), "max_connections"), "my.cnf");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::mysql_sizes::Sizes;
+use super::mysql_sizes::{Sizes, file_of};
 use crate::advise::facts::Facts;
 use crate::advise::room::worth;
 use crate::advise::{Advice, Confidence, Kind};
@@ -50,7 +50,7 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
             if sizes.max_used.is_some() { Confidence::Medium } else { Confidence::Low };
         advice.command = format!(
             "in [mysqld] of {}:\ntmp_table_size = 16M\nmax_heap_table_size = 16M",
-            if mysql.file.is_empty() { "my.cnf" } else { &mysql.file }
+            file_of(mysql, "tmp_table_size")
         );
         advice.check = "Created_tmp_disk_tables grows no faster than one in four of \
                         Created_tmp_tables; queries that need more set it for themselves"

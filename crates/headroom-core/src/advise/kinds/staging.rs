@@ -115,7 +115,10 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
     if !has_shop || advice.evidence.is_empty() || !worth(facts, cuts) {
         return Vec::new();
     }
-    advice.title = format!("A second shop on the node holds {saves}, and takes up to {cuts}");
+    advice.title = match saves {
+        Kib::ZERO => format!("A second shop on the node takes up to {cuts}"),
+        saves => format!("A second shop on the node holds {saves}, and takes up to {cuts}"),
+    };
     advice.saves = Some(saves).filter(|saves| *saves > Kib::ZERO);
     advice.cuts_peak = Some(cuts);
     advice.confidence = if held > Kib::ZERO { Confidence::Medium } else { Confidence::Low };

@@ -5,6 +5,7 @@
 //! what scripts lean on may not.
 
 pub mod advise;
+pub mod agent;
 pub mod exit;
 pub mod explain;
 pub mod frame;
@@ -13,6 +14,8 @@ pub mod history;
 pub mod journal;
 pub mod paths;
 pub mod policy;
+pub mod settings;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tokens;

@@ -13,11 +13,12 @@ use crate::{say, tree};
 const PROGRAMS: [(&str, &str, &str); 2] =
     [("headroom-cli", "headroom", "usr/bin"), ("headroom-guard", "headroom-guard", "usr/sbin")];
 /// Files of the tree, where they are installed, and whether the package is nothing without them.
-const FILES: [(&str, &str, bool); 8] = [
+const FILES: [(&str, &str, bool); 9] = [
     ("packaging/headroom-guard.service", "usr/lib/systemd/system/headroom-guard.service", true),
     ("packaging/policy.toml", "etc/headroom/policy.toml", true),
     ("packaging/copyright", "usr/share/doc/headroom/copyright", true),
     ("policy/policy.toml", "usr/share/headroom/policy.toml", false),
+    ("contrib/plans.toml", "usr/share/headroom/plans.toml", false),
     ("README.md", "usr/share/doc/headroom/README.md", false),
     ("CHANGELOG.md", "usr/share/doc/headroom/CHANGELOG.md", false),
     ("LICENSE-MIT", "usr/share/doc/headroom/LICENSE-MIT", false),

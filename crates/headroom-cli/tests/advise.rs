@@ -362,3 +362,56 @@ fn a_plan_is_proposed_for_what_the_kernel_killed() {
     file.write_all(b"[[plan]]\nname = 7\n").unwrap();
     assert_eq!(advise(root.path(), &args).status.code(), Some(78));
 }
+
+/// On the running system, with a client program of our own making before all others.
+fn beside_a_client(script: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["mariadb", "mysql"] {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .args(["advise", "--no-images", "--format", "json", "--mysql-socket", "/nowhere/socket"])
+        .env("PATH", path)
+        .env_remove("HEADROOM_ROOT")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_database_that_does_not_answer_costs_one_line() {
+    for (script, why) in [
+        ("exec sleep 60", "it does not answer within 5 s"),
+        ("echo \"ERROR 1045 (28000): Access denied for user\" >&2; exit 1", "Access denied"),
+        ("kill -9 $$", "its client failed"),
+    ] {
+        let output = beside_a_client(script);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let unread = told["unread"].as_array().unwrap();
+        let said: Vec<&str> = unread
+            .iter()
+            .filter(|u| u["source"] == "the database itself")
+            .map(|u| u["why"].as_str().unwrap())
+            .collect();
+        assert_eq!(said.len(), 1, "{unread:?}");
+        assert!(
+            said[0].contains(why) && said[0].ends_with("its files are read instead"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn what_the_server_says_itself_counts() {
+    let script = "printf 'max_connections\\t9000\\nversion\\t10.11.6-MariaDB\\n--headroom--\\n\
+                  Max_used_connections\\t8000\\n--headroom--\\n'";
+    let output = beside_a_client(script);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let advices = told["advices"].as_array().unwrap();
+    let mysql = advices.iter().find(|advice| advice["id"] == "mysql-over-committed").unwrap();
+    assert_eq!(mysql["confidence"], "high");
+    assert!(mysql["evidence"][0]["what"].as_str().unwrap().starts_with("max_connections 9000 x"));
+}

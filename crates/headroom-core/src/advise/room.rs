@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::facts::{Facts, Process};
 use super::kinds::mysql_sizes;
-use super::parse::units::Limit;
+use super::parse::units::{Limit, UnitLimits};
 use crate::units::Kib;
 
 /// Whether a size is worth an advice: a fiftieth of the RAM, and 16 MiB at the least. An administrator who
@@ -36,6 +36,18 @@ impl Service {
             Self::Redis => "Redis",
             Self::Java => "search",
             Self::Varnish => "Varnish",
+        }
+    }
+
+    /// Whether a unit is this service's, by the table `headroom setup` knows units with.
+    fn owns(self, unit: &UnitLimits) -> bool {
+        let name = crate::setup::Service::of(&unit.name).map(|service| service.name);
+        match self {
+            Self::Mysql => name == Some("mysql"),
+            Self::Fpm => name == Some("php-fpm"),
+            Self::Redis => matches!(name, Some("redis" | "valkey")),
+            Self::Java => matches!(name, Some("elasticsearch" | "opensearch")),
+            Self::Varnish => name == Some("varnish"),
         }
     }
 
@@ -151,6 +163,18 @@ impl Room {
         take(slab.saturating_add(facts.node.kernel), "kernel");
         take(whole.percent(5), "kept free");
         let left = whole.saturating_sub(taken);
+        // Its own unit may allow it less than the others leave it.
+        let own = facts.units.iter().filter(|unit| service.owns(unit));
+        let limits = own.filter_map(|unit| match unit.max.as_ref()?.value {
+            Limit::Size(size) => Some((size, unit)),
+            Limit::Infinite => None,
+        });
+        if let Some((limit, unit)) =
+            limits.min_by_key(|(limit, _)| *limit).filter(|(l, _)| *l < left)
+        {
+            let why = format!("MemoryMax={limit} of {}", unit.name);
+            return Self { whole: limit, left: limit, why };
+        }
         Self { whole, left, why: format!("{whole} {name} less {}", parts.join(", ")) }
     }
 }
@@ -177,6 +201,20 @@ mod tests {
         let room = Room::of(&facts(), Service::Fpm);
         assert_eq!(room.left, Kib::from_mib(1000 - 300 - 10 - 50));
         assert!(room.why.contains("300 MiB the database"), "{}", room.why);
+    }
+
+    #[test]
+    fn a_units_own_limit_can_be_less_than_what_the_others_leave() {
+        let mut facts = facts();
+        let mut unit = UnitLimits { name: "php8.2-fpm.service".into(), ..UnitLimits::default() };
+        unit.max = Some(Said::new(Limit::Size(Kib::from_mib(200)), "/u:2"));
+        facts.units.push(unit);
+        let room = Room::of(&facts, Service::Fpm);
+        assert_eq!(
+            (room.left, room.why.as_str()),
+            (Kib::from_mib(200), "MemoryMax=200 MiB of php8.2-fpm.service")
+        );
+        assert!(Room::of(&facts, Service::Redis).left > Kib::from_mib(200));
     }
 
     #[test]

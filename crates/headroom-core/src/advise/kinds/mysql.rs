@@ -83,7 +83,7 @@ fn of(facts: &Facts, mysql: &Mysql) -> Option<Advice> {
         (Some(_), _) | (None, Some(_)) if !sizes.sessions_are_default() => Confidence::Medium,
         _ => Confidence::Low,
     };
-    advice.risk = Risk::Medium;
+    advice.risk = if proposal.is_tight { Risk::High } else { Risk::Medium };
     advice.command = proposal.command(mysql, &sizes);
     advice.check = "SHOW GLOBAL STATUS LIKE 'Max_used_connections' stays below the new limit, and \
                     `headroom advise` no longer names it"
@@ -115,12 +115,17 @@ fn clients(facts: &Facts, mysql: &Mysql) -> Option<u64> {
 
 /// What would fit.
 struct Proposal {
+    /// Buffers of a connection that go back to their default.
+    defaults: Vec<&'static str>,
     connections: u64,
     pool: Kib,
+    /// Whether it allows fewer connections than there were or can be.
+    is_tight: bool,
 }
 
 impl Proposal {
     fn of(sizes: &Sizes, room: &Room, clients: Option<u64>) -> Self {
+        let (sizes, defaults) = sizes.trimmed();
         let allowed = sizes.max_connections.value;
         let pool = sizes.pool().size;
         // What is needed: half as many again as were ever seen, or who can come.
@@ -128,22 +133,26 @@ impl Proposal {
         let needed = used.max(clients).unwrap_or(allowed).max(FEWEST).min(allowed);
         let each = sizes.session().saturating_add(sizes.table.size).0.max(1);
         let fixed = sizes.global().saturating_sub(pool);
-        let for_sessions = room.left.saturating_sub(sizes.global());
-        let fitting = (for_sessions.0 / each).max(FEWEST.min(allowed));
+        let fitting = |pool: Kib| {
+            let left = room.left.saturating_sub(fixed).saturating_sub(pool);
+            (left.0 / each).max(FEWEST.min(allowed))
+        };
         let connections = match (used, clients) {
-            (None, None) => fitting.min(allowed),
-            _ => needed,
+            (None, None) => fitting(pool).min(allowed),
+            // Where not even the smallest pool leaves them room, some will have to wait.
+            _ => needed.min(fitting(SMALLEST_POOL.min(pool))),
         };
         let rest = room.left.saturating_sub(fixed).saturating_sub(sizes.sessions(connections));
         let step = Kib::from_mib(64).0;
         let rounded = Kib(rest.0 / step * step);
         let pool = if rest >= pool { pool } else { rounded.max(SMALLEST_POOL.min(pool)) };
-        Self { connections, pool }
+        let is_tight = used.max(clients).is_some() && connections < needed;
+        Self { defaults, connections, pool, is_tight }
     }
 
     fn peak(&self, sizes: &Sizes) -> Kib {
         let saved = sizes.pool().size.saturating_sub(self.pool);
-        sizes.peak(self.connections).saturating_sub(saved)
+        sizes.trimmed().0.peak(self.connections).saturating_sub(saved)
     }
 
     fn command(&self, mysql: &Mysql, sizes: &Sizes) -> String {
@@ -158,6 +167,13 @@ impl Proposal {
             let line = format!("innodb_buffer_pool_size = {}", written(self.pool));
             lines.push((file_of(mysql, "innodb_buffer_pool_size"), line));
             live.push(format!("SET GLOBAL innodb_buffer_pool_size = {};", self.pool.0 * 1024));
+        }
+        for name in &self.defaults {
+            let mut parts = sizes.each.iter().chain([&sizes.table]);
+            let Some(part) = parts.find(|part| part.name == *name) else { continue };
+            let usual = part.usual.0 * 1024;
+            lines.push((file_of(mysql, name), format!("{name} = {usual}")));
+            live.push(format!("SET GLOBAL {name} = {usual};"));
         }
         let client = if mysql.flavour == Flavour::MariaDb { "mariadb" } else { "mysql" };
         let mut command = String::new();
@@ -243,5 +259,7 @@ mod tests {
         let advices = advise(&facts);
         assert_eq!(advices[0].confidence, Confidence::High);
         assert!(advices[0].evidence.iter().any(|e| e.source == "Max_used_connections"));
+        // Ninety at once do not fit: fewer would make visitors wait, which is a risk to be named.
+        assert_eq!(advices[0].risk, Risk::High);
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Part {
     pub(crate) at: String,
     /// Whether it is what the server would have anyway.
     pub(crate) is_default: bool,
+    /// What it would have anyway.
+    pub(crate) usual: Kib,
 }
 
 /// All buffers.
@@ -85,7 +87,8 @@ impl Lookup<'_> {
 
     fn part(&self, name: &'static str) -> Part {
         let (said, is_default) = self.number(name);
-        Part { name, size: Kib(said.value.div_ceil(1024)), at: said.at, is_default }
+        let usual = Kib(self.default(name).div_ceil(1024));
+        Part { name, size: Kib(said.value.div_ceil(1024)), at: said.at, is_default, usual }
     }
 
     fn is_on(&self, name: &str, default: bool) -> bool {
@@ -158,6 +161,7 @@ impl Sizes {
             size: BARE,
             at: "estimate".into(),
             is_default: true,
+            usual: BARE,
         });
         let mut each: Vec<Part> = [
             "sort_buffer_size",
@@ -199,7 +203,21 @@ impl Sizes {
             _ => Kib::from_mib(100),
         };
         let size = mysql.performance_schema.unwrap_or(usual);
-        Some(Part { name: "performance_schema", size, at, is_default: false })
+        Some(Part { name: "performance_schema", size, at, is_default: false, usual })
+    }
+
+    /// The same with the buffers of a connection that are far beyond their default back at it, and which
+    /// these are.
+    pub(crate) fn trimmed(&self) -> (Self, Vec<&'static str>) {
+        let mut sizes = self.clone();
+        let mut names = Vec::new();
+        for part in sizes.each.iter_mut().chain([&mut sizes.table]) {
+            if part.size.0 > part.usual.0.saturating_mul(4) && part.size > Kib::from_mib(4) {
+                part.size = part.usual;
+                names.push(part.name);
+            }
+        }
+        (sizes, names)
     }
 
     /// What is taken once.

@@ -1,16 +1,19 @@
 //! `cargo xtask bench mysqltuner`: what Headroom and MySQLTuner say about the memory of one misconfigured
 //! server, beside what that server really takes. Writes a section of docs/advise-results.md.
 
+mod server;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
+use self::server::{OPTIONS, Server, install};
 use super::{measure, write_section_to};
 use crate::{Outcome, say, tree};
 
@@ -29,22 +32,8 @@ const PREAMBLE: &str = "# What advice is worth
 What `headroom advise` says beside the truth. Each part is written by the command it names.
 ";
 
-/// The misconfiguration: each line is one that shops are found with.
-const OPTIONS: [&str; 9] = [
-    "max_connections=500",
-    "innodb_buffer_pool_size=2G",
-    "innodb_log_file_size=48M",
-    "key_buffer_size=64M",
-    "sort_buffer_size=8M",
-    "tmp_table_size=256M",
-    "max_heap_table_size=256M",
-    "skip-networking",
-    "performance_schema=ON",
-];
 /// Connections that fill a temporary table at once, to see what one takes.
 const AT_ONCE: u64 = 4;
-/// How long the server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Measures and writes the section.
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -169,114 +158,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     write_section_to(&path, "mysqltuner", &section)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn install(folder: &Path) -> Result<()> {
-    let data = folder.join("data");
-    let output = Command::new("mariadb-install-db")
-        .args(["--no-defaults", "--user=mysql", "--auth-root-authentication-method=normal"])
-        .arg(format!("--datadir={}", data.display()))
-        .output()
-        .context("starting mariadb-install-db (Debian package mariadb-server; as root)")?;
-    if !output.status.success() {
-        bail!("mariadb-install-db: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    tree::check(Command::new("chown").arg("mysql").arg(folder))
-}
-
-/// A server of its own, which ends with this.
-struct Server {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Server {
-    fn start(folder: &Path, more: &[&str]) -> Result<Self> {
-        let socket = folder.join("socket");
-        let mut config = format!(
-            "[mysqld]\ndatadir={}\nsocket={}\npid-file={}\n",
-            folder.join("data").display(),
-            socket.display(),
-            folder.join("pid").display()
-        );
-        for option in OPTIONS.iter().chain(more) {
-            config.push_str(option);
-            config.push('\n');
-        }
-        let file = folder.join("my.cnf");
-        fs::write(&file, config)?;
-        let child = Command::new("mariadbd")
-            .arg(format!("--defaults-file={}", file.display()))
-            .arg("--user=mysql")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join("log"))?)
-            .spawn()
-            .context("starting mariadbd (Debian package mariadb-server; as root)")?;
-        let server = Self { child, socket };
-        let began = Instant::now();
-        while server.sql("SELECT 1").is_err() {
-            if began.elapsed() > PATIENCE {
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                bail!("mariadbd did not come up: {log}");
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
-        Ok(server)
-    }
-
-    fn client(&self, query: &str) -> Command {
-        let mut command = Command::new("mariadb");
-        command
-            .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])
-            .arg(format!("--socket={}", self.socket.display()))
-            .args(["shop", "--execute", query])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command
-    }
-
-    fn sql(&self, query: &str) -> Result<String> {
-        let output = Command::new("mariadb")
-            .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])
-            .arg(format!("--socket={}", self.socket.display()))
-            .args(["--execute", query])
-            .output()
-            .context("starting mariadb (Debian package mariadb-client)")?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// What it holds, in KiB.
-    fn pss(&self) -> Result<u64> {
-        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        number.context("smaps_rollup has no Pss")
-    }
-
-    fn stop(&mut self) {
-        // SHUTDOWN first, so that it writes what it has; then it is ours to end.
-        drop(self.sql("SHUTDOWN"));
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }
 
 /// What the server holds once it grows no more.

@@ -54,7 +54,7 @@ pub(crate) fn gather(root: &Root, wanted: Wanted) -> Facts {
     let tmpfs = tmpfs::gather(root);
     let sites = sites::gather(root);
     let runs = cronlog::gather(root, &mut unread);
-    let record = record::gather(&journal(root, wanted.state_dir), node.ram, &mut unread);
+    let record = record::gather(&state_dir(root, wanted.state_dir), node.ram, &mut unread);
     let jobs = cron::gather(root, &processes, &runs, &record.jobs, &mut unread);
     let images = match &wanted.images {
         Some(search) => images::gather(root, &sites, search, &mut unread),
@@ -82,12 +82,14 @@ pub(crate) fn gather(root: &Root, wanted: Wanted) -> Facts {
     }
 }
 
-fn journal(root: &Root, state_dir: Option<PathBuf>) -> PathBuf {
-    let dir = state_dir.unwrap_or_else(|| match root.is_live() {
-        true => paths::state_dir(),
-        false => paths::under(root.path(), paths::STATE_DIR),
-    });
-    dir.join(paths::JOURNAL)
+fn state_dir(root: &Root, named: Option<PathBuf>) -> PathBuf {
+    named.unwrap_or_else(|| {
+        if root.is_live() {
+            paths::state_dir()
+        } else {
+            paths::under(root.path(), paths::STATE_DIR)
+        }
+    })
 }
 
 /// The administrator's catalogue, else the one that is shipped.

@@ -5,22 +5,28 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use headroom_api::journal::{self, Entry, Journal, Measured};
+use headroom_api::paths;
 use headroom_core::advise::facts::{Record, RecordedJob, Shortage, Today};
 use headroom_core::advise::parse::Unread;
 use headroom_core::advise::parse::schedule::Day;
 use headroom_core::units::Kib;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use serde::Deserialize;
 
 use crate::input::{self, Range};
 
 /// What is older belongs to another time.
 const DAYS: i64 = 30;
 
-/// Reads both. The journal may be missing: then no guard has run here.
-pub(super) fn gather(journal: &Path, ram: Kib, unread: &mut Vec<Unread>) -> Record {
+/// What the guard keeps of jobs beside its journal, by kind of command line.
+const JOBS: &str = "jobs.json";
+
+/// Reads all there is in the guard's folder. It may be empty: then no guard has run here.
+pub(super) fn gather(state_dir: &Path, ram: Kib, unread: &mut Vec<Unread>) -> Record {
     let now = Timestamp::now();
     let mut record = Record { today: Some(today()), ..Record::default() };
+    let journal = &state_dir.join(paths::JOURNAL);
     match journal::read(journal) {
         Ok(journal) => of_journal(&journal, ram, now, &mut record),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -29,8 +35,50 @@ pub(super) fn gather(journal: &Path, ram: Kib, unread: &mut Vec<Unread>) -> Reco
             unread.push(Unread::file(&journal.display().to_string(), why));
         }
     }
+    let path = state_dir.join(JOBS);
+    match std::fs::read(&path) {
+        Ok(text) => match jobs(&text, &path.display().to_string()) {
+            Ok(jobs) => record.jobs.extend(jobs),
+            Err(why) => unread.push(Unread::file(&path.display().to_string(), why)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            let why = super::root::explained(&error);
+            unread.push(Unread::file(&path.display().to_string(), why));
+        }
+    }
     kernel(ram, now, &mut record);
     record
+}
+
+/// What of a kind of jobs is of use here.
+#[derive(Deserialize)]
+struct Job {
+    command: String,
+    #[serde(default)]
+    highest_peak_kib: u64,
+    #[serde(default)]
+    mean_ms: Option<u64>,
+    #[serde(default)]
+    last_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct Jobs {
+    #[serde(default)]
+    jobs: Vec<Job>,
+}
+
+fn jobs(text: &[u8], at: &str) -> Result<Vec<RecordedJob>, String> {
+    let found: Jobs =
+        serde_json::from_slice(text).map_err(|error| format!("not of its form: {error}"))?;
+    let job = |job: Job| RecordedJob {
+        command: job.command,
+        peak: Kib(job.highest_peak_kib),
+        longest_s: Some(job.last_ms.max(job.mean_ms.unwrap_or(0)) / 1000).filter(|s| *s > 0),
+        at: at.to_string(),
+    };
+    Ok(found.jobs.into_iter().map(job).collect())
 }
 
 fn today() -> Today {
@@ -156,6 +204,16 @@ mod tests {
     use headroom_api::journal::{Opened, OutcomeEntry, Record as Line, VerdictEntry};
 
     use super::*;
+
+    #[test]
+    fn kinds_of_jobs_bring_their_peak_and_how_long_they_ran() {
+        let text =
+            br##"{"version": 1, "jobs": [{"command": "php x.php #", "runs": 3, "mean_ms": 90000,
+            "highest_peak_kib": 400, "last_ms": 61000, "later": true}]}"##;
+        let found = jobs(text, "jobs.json").unwrap();
+        assert_eq!((found[0].peak, found[0].longest_s), (Kib(400), Some(90)));
+        assert!(jobs(b"{", "jobs.json").is_err());
+    }
 
     #[test]
     fn a_storms_demand_counts_what_was_slain_in_it() {

@@ -73,7 +73,7 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         return Vec::new();
     }
     let mut advice = Advice::of(Kind::FpmOverCommitted);
-    let workers: u64 = needs.iter().map(|need| need.children).sum();
+    let workers = needs.iter().map(|need| need.children).fold(0, u64::saturating_add);
     advice.title =
         format!("{workers} PHP workers may take {total}, {} are left for them", room.left);
     let mut command = String::new();

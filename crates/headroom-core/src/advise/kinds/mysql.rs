@@ -34,7 +34,9 @@ fn of(facts: &Facts, mysql: &Mysql) -> Option<Advice> {
     let fits = |size: Kib| size <= room.left;
     // What nobody set and nobody uses is no misconfiguration.
     let is_harmless = match (seen, clients) {
-        (Some(_), _) => sizes.max_used.is_some_and(|used| fits(sizes.peak(used + used / 2))),
+        (Some(_), _) => {
+            sizes.max_used.is_some_and(|used| fits(sizes.peak(used.saturating_add(used / 2))))
+        }
         (None, clients) => clients.is_some_and(|clients| fits(sizes.peak(clients.min(allowed)))),
     };
     if sizes.sessions_are_default() && is_harmless {
@@ -107,10 +109,10 @@ fn clients(facts: &Facts, mysql: &Mysql) -> Option<u64> {
     let children = |pool: &crate::advise::facts::FpmPool| {
         pool.pool.max_children.as_ref().map(|said| said.value)
     };
-    let workers: u64 = facts.fpm.iter().filter_map(children).sum();
+    let workers = facts.fpm.iter().filter_map(children).fold(0, u64::saturating_add);
     let jobs = u64::try_from(facts.jobs.len()).unwrap_or(0).min(10);
     // A few for administrators and monitoring.
-    Some(workers + jobs + 5)
+    Some(workers.saturating_add(jobs + 5))
 }
 
 /// What would fit.
@@ -129,7 +131,7 @@ impl Proposal {
         let allowed = sizes.max_connections.value;
         let pool = sizes.pool().size;
         // What is needed: half as many again as were ever seen, or who can come.
-        let used = sizes.max_used.map(|used| used + used / 2 + 5);
+        let used = sizes.max_used.map(|used| used.saturating_add(used / 2).saturating_add(5));
         let needed = used.max(clients).unwrap_or(allowed).max(FEWEST).min(allowed);
         let each = sizes.session().saturating_add(sizes.table.size).0.max(1);
         let fixed = sizes.global().saturating_sub(pool);

@@ -49,6 +49,13 @@ fn need<'a>(facts: &Facts, pool: &'a FpmPool) -> Option<Need<'a>> {
             format!("{each} {how} of {} workers on average, {largest} the largest", workers.len());
         return Some(Need { pool, children, each, is_measured: true, words });
     }
+    // A pool that sleeps runs the same PHP as those that are awake.
+    let others: Vec<&Process> =
+        facts.fpm.iter().flat_map(|other| self::workers(facts, &other.pool.name)).collect();
+    if let Some(each) = average(&others) {
+        let words = format!("none runs; {each} as the {} workers of other pools", others.len());
+        return Some(Need { pool, children, each, is_measured: true, words });
+    }
     let limit = pool.pool.memory_limit.as_ref().or(pool.ini.memory_limit.as_ref());
     let (each, words) = match limit {
         None => (LIMIT, format!("at most {LIMIT}, PHP's default memory_limit")),
@@ -185,6 +192,16 @@ pub(super) mod tests {
         let advice = advise(&facts).remove(0);
         assert_eq!(advice.confidence, Confidence::Low);
         assert!(advice.evidence[0].what.contains("at most its memory_limit 512 MiB (/p:9)"));
+    }
+
+    #[test]
+    fn a_pool_that_sleeps_is_taken_to_be_as_those_that_are_awake() {
+        let mut facts = node(2000);
+        facts.fpm.extend([pool("www", 10), pool("two", 30)]);
+        facts.processes.push(worker("www", 80));
+        let advice = advise(&facts).remove(0);
+        assert!(advice.evidence[1].what.contains("30 x 80 MiB"), "{}", advice.evidence[1].what);
+        assert!(advice.title.contains("40 PHP workers may take 3.1 GiB"), "{}", advice.title);
     }
 
     #[test]

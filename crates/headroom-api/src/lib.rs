@@ -14,6 +14,7 @@ pub mod history;
 pub mod journal;
 pub mod paths;
 pub mod policy;
+pub mod replay;
 pub mod settings;
 pub mod setup;
 pub mod status;

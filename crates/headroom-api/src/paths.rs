@@ -17,6 +17,10 @@ pub const STATE_DIR: &str = "/var/lib/headroom";
 pub const RUNTIME_DIR: &str = "/run/headroom";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
+/// Its second ring, of samples, there as well.
+pub const SAMPLES: &str = "samples";
+/// What jobs took, by kind of command line, there as well.
+pub const JOBS: &str = "jobs.json";
 /// The user the agent runs as, who may ask the guard for a protection beside root.
 pub const AGENT_USER: &str = "headroom";
 /// What was set by command and API, in the state directory: the guard's own file.

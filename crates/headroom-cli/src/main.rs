@@ -21,6 +21,7 @@ use headroom_api::exit::Exit;
 
 Examples:
   headroom                       how much room this node has, and who would go next
+  headroom top                   the same, live
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
   headroom advise                what to change, by the memory it gives back
@@ -46,7 +47,9 @@ enum Command {
     Policy(cmd::policy::PolicyArgs),
     /// Build the limited zone with systemd units: shows a diff, asks, can be undone
     Setup(cmd::setup::SetupArgs),
-    /// Incidents and verdicts of the guard
+    /// The same as status, live; q ends it
+    Top(cmd::top::TopArgs),
+    /// Incidents and verdicts of the guard, what it measured, what jobs take
     History(cmd::history::HistoryArgs),
 }
 
@@ -63,6 +66,7 @@ fn main() -> Exit {
         Command::Advise(args) => cmd::advise::run(&args),
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
+        Command::Top(args) => cmd::top::run(&args),
         Command::History(args) => cmd::history::run(&args),
     }
 }

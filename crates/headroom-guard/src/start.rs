@@ -135,11 +135,9 @@ impl Watch {
             say(&format!("policy: {why}; the built-in policy is in force"));
             lacking.push(missing("the policy on disk", why, "the built-in policy is in force"));
         }
-        let (recorder, past, failed) =
+        let (recorder, past, lacks) =
             Recorder::start(&options.state_dir, Arc::clone(&policy), Arc::clone(&shared), dry_run);
-        if let Some(error) = failed {
-            lacking.push(missing("the journal", error, "verdicts are only said, not kept"));
-        }
+        lacking.extend(lacks.into_iter().map(|lack| missing(lack.what, lack.why, lack.instead)));
         match listen(options) {
             Ok(listener) => {
                 let (shared, bell) = (Arc::clone(&shared), Arc::clone(&bell));
@@ -172,6 +170,8 @@ impl Watch {
             protect_itself(&mut senses, lacking);
         }
         let started = wall_clock_ms();
+        let mut state = State::new(policy.zones.len(), past.last_incident);
+        past.expected.iter().for_each(|(kind, peak)| state.recall(*kind, *peak));
         let about = Guard {
             running: true,
             dry_run,
@@ -184,7 +184,7 @@ impl Watch {
         };
         Ok(Self {
             options: options.clone(),
-            state: State::new(policy.zones.len(), past.last_incident),
+            state,
             // Room for a score for every process that the first scan found, and then some.
             actions: Vec::with_capacity(senses.snapshot.processes.len() * 2 + 256),
             hands,

@@ -162,6 +162,7 @@ impl Watch {
             wait = self.decide_and_act();
         }
         self.hands.keep_only(|id| self.state.awaits(id));
+        self.recorder.look_back(&mut self.state, &self.senses.snapshot);
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
         }

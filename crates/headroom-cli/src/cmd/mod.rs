@@ -8,6 +8,7 @@ pub(crate) mod policy;
 pub(crate) mod rank;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod top;
 
 use clap::Args;
 

@@ -4,8 +4,12 @@
 
 pub(crate) mod advise;
 pub(crate) mod advise_html;
+pub(crate) mod colour;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod policy;
+pub(crate) mod replay;
+pub(crate) mod screen;
 pub(crate) mod setup;
 pub(crate) mod status;
 mod table;

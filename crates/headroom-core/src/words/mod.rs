@@ -3,3 +3,4 @@
 pub mod explain;
 pub mod finding;
 pub mod relief;
+pub mod replay;

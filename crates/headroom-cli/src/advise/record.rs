@@ -1,10 +1,11 @@
 //! The past: the guard's journal, and the kernel's OOM reports.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use headroom_api::journal::{self, Entry, Journal, Measured};
+use headroom_api::journal::jobs::{Job, Jobs};
+use headroom_api::journal::{self, Entry, Journal, Measured, samples};
 use headroom_api::paths;
 use headroom_core::advise::facts::{Record, RecordedJob, Shortage, Today};
 use headroom_core::advise::parse::Unread;
@@ -12,15 +13,11 @@ use headroom_core::advise::parse::schedule::Day;
 use headroom_core::units::Kib;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use serde::Deserialize;
 
 use crate::input::{self, Range};
 
 /// What is older belongs to another time.
 const DAYS: i64 = 30;
-
-/// What the guard keeps of jobs beside its journal, by kind of command line.
-const JOBS: &str = "jobs.json";
 
 /// Reads all there is in the guard's folder. It may be empty: then no guard has run here.
 pub(super) fn gather(state_dir: &Path, ram: Kib, unread: &mut Vec<Unread>) -> Record {
@@ -35,50 +32,51 @@ pub(super) fn gather(state_dir: &Path, ram: Kib, unread: &mut Vec<Unread>) -> Re
             unread.push(Unread::file(&journal.display().to_string(), why));
         }
     }
-    let path = state_dir.join(JOBS);
-    match std::fs::read(&path) {
-        Ok(text) => match jobs(&text, &path.display().to_string()) {
-            Ok(jobs) => record.jobs.extend(jobs),
-            Err(why) => unread.push(Unread::file(&path.display().to_string(), why)),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => {
-            let why = super::root::explained(&error);
-            unread.push(Unread::file(&path.display().to_string(), why));
-        }
+    let path = state_dir.join(paths::JOBS);
+    let at = path.display().to_string();
+    match Jobs::read(&path) {
+        Ok(found) => record.jobs.extend(jobs(found, &at)),
+        Err(error) => unread.push(Unread::file(&at, super::root::explained(&error))),
+    }
+    let path = state_dir.join(paths::SAMPLES);
+    if let Err(error) = demand(&path, now, &mut record)
+        && error.kind() != ErrorKind::NotFound
+    {
+        unread.push(Unread::file(&path.display().to_string(), super::root::explained(&error)));
     }
     kernel(ram, now, &mut record);
     record
 }
 
-/// What of a kind of jobs is of use here.
-#[derive(Deserialize)]
-struct Job {
-    command: String,
-    #[serde(default)]
-    highest_peak_kib: u64,
-    #[serde(default)]
-    mean_ms: Option<u64>,
-    #[serde(default)]
-    last_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Jobs {
-    #[serde(default)]
-    jobs: Vec<Job>,
-}
-
-fn jobs(text: &[u8], at: &str) -> Result<Vec<RecordedJob>, String> {
-    let found: Jobs =
-        serde_json::from_slice(text).map_err(|error| format!("not of its form: {error}"))?;
+/// Kinds of jobs with the most each took.
+fn jobs(found: Jobs, at: &str) -> Vec<RecordedJob> {
     let job = |job: Job| RecordedJob {
         command: job.command,
         peak: Kib(job.highest_peak_kib),
         longest_s: Some(job.last_ms.max(job.mean_ms.unwrap_or(0)) / 1000).filter(|s| *s > 0),
         at: at.to_string(),
     };
-    Ok(found.jobs.into_iter().map(job).collect())
+    found.jobs.into_iter().map(job).collect()
+}
+
+/// What was in use, from the guard's samples. They come faster in a storm than at rest, so one counts for each
+/// of these slices of time: the highest in it.
+fn demand(path: &Path, now: Timestamp, record: &mut Record) -> io::Result<()> {
+    const SLICE_MS: i64 = 60_000;
+    let since = now.as_millisecond().saturating_sub(DAYS * 86_400_000);
+    let mut slices: BTreeMap<i64, Kib> = BTreeMap::new();
+    let extent = samples::read(path, since, &mut |sample| {
+        let used = sample.memory.total.saturating_sub(sample.memory.available);
+        let highest = slices.entry(sample.unix_ms / SLICE_MS).or_default();
+        *highest = (*highest).max(used);
+    })?;
+    if let (Some(first), Some(last)) = (slices.keys().next(), extent.newest_ms) {
+        let span = last.saturating_sub(first.saturating_mul(SLICE_MS)) / 1000;
+        record.span_s = record.span_s.max(u64::try_from(span).unwrap_or(0));
+    }
+    record.at = path.display().to_string();
+    record.used = slices.into_values().collect();
+    Ok(())
 }
 
 fn today() -> Today {
@@ -207,12 +205,48 @@ mod tests {
 
     #[test]
     fn kinds_of_jobs_bring_their_peak_and_how_long_they_ran() {
-        let text =
-            br##"{"version": 1, "jobs": [{"command": "php x.php #", "runs": 3, "mean_ms": 90000,
-            "highest_peak_kib": 400, "last_ms": 61000, "later": true}]}"##;
-        let found = jobs(text, "jobs.json").unwrap();
+        let found = Jobs {
+            jobs: vec![Job {
+                command: "php x.php #".into(),
+                mean_ms: Some(90_000),
+                last_ms: 61_000,
+                highest_peak_kib: 400,
+                ..Job::default()
+            }],
+            ..Jobs::default()
+        };
+        let found = jobs(found, "jobs.json");
         assert_eq!((found[0].peak, found[0].longest_s), (Kib(400), Some(90)));
-        assert!(jobs(b"{", "jobs.json").is_err());
+    }
+
+    #[test]
+    fn what_was_in_use_counts_once_a_minute() {
+        use headroom_api::journal::samples::{BLOCK, Encoder, Place};
+        use headroom_core::sample::Sample;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples");
+        let mut record = Record::default();
+        let missing = demand(&path, Timestamp::now(), &mut record);
+        assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+        let mut bytes = vec![0; 4 * BLOCK];
+        let mut encoder = Encoder::after(0);
+        // Two minutes: ten samples in the first, of which the third is the highest, one in the second.
+        let used = [100, 120, 900, 110, 100, 100, 100, 100, 100, 100, 300];
+        for (n, used) in (0..).zip(used) {
+            let mut sample = Sample::default();
+            sample.unix_ms = 1_795_000_020_000 + if n < 10 { n * 100 } else { 60_000 };
+            sample.memory.total = Kib(1000);
+            sample.memory.available = Kib(1000 - used);
+            let place = encoder.encode(&sample);
+            let block = usize::try_from(encoder.block() - 1).unwrap() * BLOCK;
+            let at = block + if let Place::Within(at) = place { at } else { 0 };
+            bytes[at..at + encoder.bytes().len()].copy_from_slice(encoder.bytes());
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let now = Timestamp::from_millisecond(1_795_000_100_000).unwrap();
+        demand(&path, now, &mut record).unwrap();
+        assert_eq!(record.used, [Kib(900), Kib(300)]);
+        assert_eq!(record.span_s, 60);
     }
 
     #[test]

@@ -348,6 +348,16 @@ fn a_plan_is_proposed_for_what_the_kernel_killed() {
         told["advices"][0]["title"].as_str().unwrap().contains("plan 8 GiB would have carried it")
     );
     assert_eq!(told["advices"][0]["confidence"], "low");
+    // A cgroup at its own small limit is no matter of the plan.
+    let small = node("well-configured");
+    let log = format!(
+        "{seconds}.0 n kernel: x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+         {seconds}.1 n kernel: memory: usage 20480kB, limit 20480kB, failcnt 5\n\
+         {seconds}.2 n kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/t,task_memcg=/t,task=x,pid=9,uid=0\n\
+         {seconds}.3 n kernel: Memory cgroup out of memory: Killed process 9 (x) total-vm:30000kB, anon-rss:20000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:80kB oom_score_adj:0\n"
+    );
+    put(small.path(), "var/log/kern.log", log);
+    assert_eq!(figures(&json(small.path())), []);
     // An own catalogue, and one that is none.
     put(
         root.path(),

@@ -54,6 +54,7 @@ pub(super) fn gather(root: &Root, processes: &[Process], unread: &mut Vec<Unread
         .filter(|line| line.starts_with("php-fpm: master process"))
         .collect();
     let mut found: Vec<FpmPool> = Vec::new();
+    let mut read: Vec<String> = Vec::new();
     for place in &PLACES {
         let mut mains = root.glob(place.main);
         // Pools whose main file is not there, as in a tree that was captured in part.
@@ -68,9 +69,18 @@ pub(super) fn gather(root: &Root, processes: &[Process], unread: &mut Vec<Unread
                 continue;
             }
             let (pools, problems) = fpm::pools(&main, &mut root.clone());
+            read.push(main.clone());
             unread.extend(problems);
             let ini = ini(root, place, &main);
             found.extend(pools.into_iter().map(|pool| FpmPool { pool, ini: ini.clone() }));
+        }
+    }
+    // One that was started on a file of its own says which in its title.
+    for file in masters.iter().filter_map(|line| line.split_once('(')?.1.strip_suffix(')')) {
+        if !read.iter().any(|known| known == file) && root.has(file) {
+            let (pools, problems) = fpm::pools(file, &mut root.clone());
+            unread.extend(problems);
+            found.extend(pools.into_iter().map(|pool| FpmPool { pool, ini: Ini::default() }));
         }
     }
     found
@@ -136,5 +146,14 @@ mod tests {
         let mib = |mib| Some(Limit::Size(Kib::from_mib(mib)));
         assert_eq!(limits, [("www", mib(128)), ("two", mib(1024)), ("rhel", None)]);
         assert_eq!(unread[0].source, "/etc/php-fpm.d/www.conf:2");
+        put("srv/own.conf", "[own]\npm.max_children = 3\n");
+        let master = |file: &str| Process {
+            arguments: vec![format!("php-fpm: master process ({file})")],
+            ..Process::default()
+        };
+        let masters = [master("/srv/own.conf"), master("/etc/php/8.1/fpm/php-fpm.conf")];
+        let found = gather(&Root::new(folder.path()), &masters, &mut unread);
+        let names: Vec<_> = found.iter().map(|pool| pool.pool.name.as_str()).collect();
+        assert_eq!(names, ["www", "two", "rhel", "own"]);
     }
 }

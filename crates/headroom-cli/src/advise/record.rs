@@ -10,6 +10,7 @@ use headroom_api::paths;
 use headroom_core::advise::facts::{Record, RecordedJob, Shortage, Today};
 use headroom_core::advise::parse::Unread;
 use headroom_core::advise::parse::schedule::Day;
+use headroom_core::oomlog::{Constraint, Event};
 use headroom_core::units::Kib;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -176,6 +177,19 @@ fn kernel(ram: Kib, now: Timestamp, record: &mut Record) {
         let events = || incident.events.iter().filter_map(|index| gathered.events.get(*index));
         let Some(first) = events().next() else { continue };
         let Some(at_us) = first.at_us else { continue };
+        // A cgroup at its own small limit is no shortage of the node's; the zone of the shop is.
+        let is_small = |event: &Event| match event.constraint {
+            Some(Constraint::Memcg) => event
+                .memcg
+                .memory
+                .and_then(|memory| memory.limit)
+                .is_none_or(|limit| limit < ram.percent(50)),
+            Some(Constraint::None) | None => false,
+            Some(_) => true,
+        };
+        if events().all(|event| is_small(&event.event)) {
+            continue;
+        }
         let held = |victim: &headroom_core::oomlog::Victim| {
             let sizes = [victim.anon_rss, victim.file_rss, victim.shmem_rss];
             sizes.into_iter().flatten().fold(Kib::ZERO, Kib::saturating_add)

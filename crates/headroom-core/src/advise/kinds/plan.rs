@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::advise::facts::{Facts, Shortage};
 use crate::advise::parse::plans::Plan;
+use crate::advise::room::{Service, held};
 use crate::advise::{Advice, Confidence, Kind, Risk};
 use crate::units::Kib;
 
@@ -129,21 +130,21 @@ impl Instead {
         let usable = others.iter().filter(|other| {
             other.confidence != Confidence::Low && other.kind != Kind::LimitsContradict
         });
-        for other in usable.filter(|other| crate::advise::worth(facts, other.gives())) {
+        for other in usable.filter(|other| crate::advise::worth(facts, counted(facts, other))) {
             match best.iter_mut().find(|known| about(known.kind) == about(other.kind)) {
-                Some(known) if known.gives() < other.gives() => *known = other,
+                Some(known) if counted(facts, known) < counted(facts, other) => *known = other,
                 Some(_) => {}
                 None => best.push(other),
             }
         }
-        best.sort_by(|a, b| a.risk.cmp(&b.risk).then(b.gives().cmp(&a.gives())));
+        best.sort_by(|a, b| a.risk.cmp(&b.risk).then(counted(facts, b).cmp(&counted(facts, a))));
         let mut chosen = Self { ids: Vec::new(), gives: Kib::ZERO, is_enough: false };
         for advice in best {
             if chosen.gives >= lacking {
                 break;
             }
             chosen.ids.push(advice.kind.id());
-            chosen.gives = chosen.gives.saturating_add(advice.gives());
+            chosen.gives = chosen.gives.saturating_add(counted(facts, advice));
         }
         chosen.is_enough = chosen.gives >= lacking;
         (!chosen.ids.is_empty()).then_some(chosen)
@@ -152,6 +153,21 @@ impl Instead {
     fn names(&self) -> String {
         self.ids.join(", ")
     }
+}
+
+/// What an advice would have given in an incident that was: a service that could take more than it should
+/// has taken no more than it holds.
+fn counted(facts: &Facts, advice: &Advice) -> Kib {
+    let service = match about(advice.kind) {
+        "mysql" => Service::Mysql,
+        "fpm" => Service::Fpm,
+        "redis-unbounded" => Service::Redis,
+        "jvm-heap-too-large" => Service::Java,
+        "varnish-storage-too-large" => Service::Varnish,
+        "node-unbounded" => return Kib::ZERO,
+        _ => return advice.gives(),
+    };
+    advice.gives().min(held(facts, service))
 }
 
 /// What an advice is about.
@@ -217,6 +233,8 @@ mod tests {
             other(Kind::CronsOverlap, 450, Confidence::High),
             other(Kind::TmpfsHeavy, 300, Confidence::Medium),
             other(Kind::RedisUnbounded, 900, Confidence::Low),
+            // What could be taken and is not would have helped nobody.
+            other(Kind::MysqlOverCommitted, 9000, Confidence::High),
         ];
         let advice = advice(&facts(&[2600], 5), &others).unwrap();
         assert!(

@@ -1,6 +1,7 @@
 //! `redis-unbounded`: a cache without a limit, or one whose fork has no room to copy itself.
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::advise::facts::{Facts, Process};
@@ -81,15 +82,18 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
     advice.because("room", format!("{left}: {}", room.why));
     advice.because(redis.file.clone(), format!("maxmemory-policy {policy}"));
     advice.cuts_peak = Some(cut.max(mine.saturating_sub(limit)));
-    advice.confidence = if mine > Kib::ZERO { Confidence::High } else { Confidence::Medium };
+    advice.confidence = if worth(facts, mine) { Confidence::High } else { Confidence::Medium };
     advice.risk = Risk::Medium;
     let mib = limit.0 / 1024;
     let policy = if policy == "noeviction" { "allkeys-lru" } else { policy };
+    let at = match redis.file.as_str() {
+        file if file.starts_with('/') => format!("in {file}"),
+        _ => "in its configuration, or as --options where it is started".to_string(),
+    };
     advice.command = format!(
-        "in {}:\nmaxmemory {mib}mb\nmaxmemory-policy {policy}\n\
+        "{at}:\nmaxmemory {mib}mb\nmaxmemory-policy {policy}\n\
          now: redis-cli -p {port} CONFIG SET maxmemory {mib}mb\n\
          (for sessions or a queue keep noeviction: nothing may be dropped from these)",
-        redis.file,
         port = redis.port()
     );
     advice.check = "redis-cli INFO stats: evicted_keys grows slowly or not at all".into();

@@ -34,12 +34,13 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         let room = size.saturating_sub(total);
         let cold = node.inactive_anon.unwrap_or(node.ram.percent(5));
         let how = if node.inactive_anon.is_some() { "" } else { " (estimated)" };
-        let what = format!("Inactive(anon) {cold}{how}: processes have not touched it for a while");
+        // Since Linux 5.9 what is new counts as inactive until it is used again, so this is the most.
+        let what =
+            format!("Inactive(anon) {cold}{how}: at the most so much would be swapped first");
         advice.because("/proc/meminfo", what);
         // Compressed to a third at the worst for zram; all of it comes back from a file.
         advice.saves = Some(cold.min(room)).filter(|saves| *saves > Kib::ZERO);
         advice.confidence = match node.inactive_anon {
-            Some(cold) if cold >= node.ram.percent(10) => Confidence::High,
             Some(_) => Confidence::Medium,
             None => Confidence::Low,
         };
@@ -73,7 +74,10 @@ mod tests {
     #[test]
     fn without_swap_what_is_cold_could_go_there() {
         let advice = advise(&facts(0, 0, Some(300))).remove(0);
-        assert_eq!((advice.saves, advice.confidence), (Some(Kib::from_mib(300)), Confidence::High));
+        assert_eq!(
+            (advice.saves, advice.confidence),
+            (Some(Kib::from_mib(300)), Confidence::Medium)
+        );
         assert!(advice.command.contains("-l 512M"));
         assert_eq!(advise(&facts(0, 0, Some(900)))[0].saves, Some(Kib::from_mib(512)));
         assert_eq!(advise(&facts(0, 0, None))[0].confidence, Confidence::Low);

@@ -154,6 +154,8 @@ pub struct Mysql {
     pub performance_schema: Option<Kib>,
     /// The first file of its configuration.
     pub file: String,
+    /// Its process, where it is known which of several servers it is.
+    pub pid: Option<i32>,
 }
 
 /// A pool with what its PHP is set to.

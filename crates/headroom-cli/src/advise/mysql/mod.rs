@@ -51,7 +51,10 @@ pub(super) fn gather(
         let socket = socket.map(|path| path.display().to_string());
         let said = mysql.options.get("socket").map(|said| said.value.to_string());
         match client::ask(flavour, socket.or(said).as_deref(), &mut mysql) {
-            Ok(found) => databases = found,
+            Ok(found) => {
+                databases = found;
+                mysql.pid = pid(root, &mysql);
+            }
             Err(why) => unread.push(Unread::file(
                 "the database itself",
                 format!("{why}; its files are read instead"),
@@ -63,6 +66,14 @@ pub(super) fn gather(
     }
     databases.retain(|database| !OWN.contains(&database.name.as_str()));
     (Some(mysql), databases)
+}
+
+/// The process of the server that answered, by the file it keeps its number in.
+fn pid(root: &Root, mysql: &Mysql) -> Option<i32> {
+    let file = mysql.variables.get("pid_file")?;
+    let datadir = mysql.variables.get("datadir").map_or("/", String::as_str);
+    let path = Path::new(datadir).join(file);
+    i32::try_from(root.number(path.to_str()?)?).ok()
 }
 
 /// Whose server it is: its process says, or its program, or its folder of configuration.

@@ -68,7 +68,8 @@ fn of(facts: &Facts, mysql: &Mysql) -> Option<Advice> {
     if let (Some(used), Some(seen)) = (sizes.max_used, seen) {
         advice.because("Max_used_connections", format!("{used} at once so far: up to {seen}"));
     }
-    let now = held(facts, Service::Mysql);
+    let own = facts.processes.iter().find(|process| Some(process.pid) == mysql.pid);
+    let now = own.map_or_else(|| held(facts, Service::Mysql), |process| process.held);
     if now > Kib::ZERO {
         advice.because("smaps_rollup", format!("it holds {now} now"));
     }

@@ -4,6 +4,7 @@
 //! The types of the core are not serializable on purpose: what is decided by may change freely,
 //! what scripts lean on may not.
 
+pub mod advise;
 pub mod agent;
 pub mod exit;
 pub mod explain;

@@ -1,5 +1,6 @@
 //! `headroom`, the command line: what was typed, which command that is, how it ends.
 
+mod advise;
 mod cmd;
 mod compat;
 mod input;
@@ -28,7 +29,8 @@ Examples:
   headroom history               what the guard did
   headroom protect -- php x.php  a job that must finish
   headroom service restart mysql until it answers again
-  headroom settings              what is set, and what it may be"
+  headroom settings              what is set, and what it may be
+  headroom advise                what to change, by the memory it gives back"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -44,6 +46,8 @@ enum Command {
     /// The guard in the foreground
     Guard(cmd::guard::GuardArgs),
     Explain(cmd::explain::Args),
+    /// What to change so that it does not come back, by the memory each change gives back
+    Advise(cmd::advise::AdviseArgs),
     /// Validate or show the policy, or ask which rule takes a process
     Policy(cmd::policy::PolicyArgs),
     /// Build the limited zone with systemd units: shows a diff, asks, can be undone
@@ -87,6 +91,7 @@ fn main() -> Exit {
         Command::Rank(args) => cmd::rank::run(&args),
         Command::Guard(args) => cmd::guard::run(args),
         Command::Explain(args) => finish(cmd::explain::run(&args)),
+        Command::Advise(args) => cmd::advise::run(&args),
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::Top(args) => cmd::top::run(&args),

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod action;
+pub mod advise;
 pub mod decide;
 pub mod diagnose;
 pub mod oomlog;

@@ -9,7 +9,9 @@ mod cost;
 mod explain;
 mod figures;
 mod guard;
+mod images;
 mod measure;
+mod mysqltuner;
 mod reflex;
 mod release;
 mod trace;
@@ -47,6 +49,10 @@ pub(crate) enum Bench {
     Choose(choose::Args),
     /// What the guard costs a quiet node, beside earlyoom
     Cost(cost::Args),
+    /// How fast oversized images are found in a large tree, beside file and identify
+    Images(images::Args),
+    /// What is said of a misconfigured server's memory, beside MySQLTuner and the truth
+    Mysqltuner(mysqltuner::Args),
 }
 
 /// Measures and writes.
@@ -58,6 +64,8 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Birth(args) => birth::run(args),
         Bench::Choose(args) => choose::run(args),
         Bench::Cost(args) => cost::run(args),
+        Bench::Images(args) => images::run(args),
+        Bench::Mysqltuner(args) => mysqltuner::run(args),
     }
 }
 

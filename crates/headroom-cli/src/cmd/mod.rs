@@ -1,5 +1,6 @@
 //! The subcommands, a file each: what one takes, and what it does.
 
+pub(crate) mod advise;
 pub(crate) mod agent;
 pub(crate) mod explain;
 pub(crate) mod generate;

@@ -12,13 +12,13 @@ use super::progress::Watched;
 use super::when::Clock;
 
 /// A log, open for reading.
-pub(super) struct Log {
+pub(crate) struct Log {
     /// What to call it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its bytes, decompressed.
-    pub(super) reader: Box<dyn Read>,
+    pub(crate) reader: Box<dyn Read>,
     /// Whether its bytes come out of a decompressor.
-    pub(super) compressed: bool,
+    pub(crate) compressed: bool,
 }
 
 /// The name a path goes by in the answer.
@@ -30,7 +30,7 @@ pub(super) fn name(path: &Path) -> String {
 ///
 /// # Errors
 /// What to tell the user: the path, what went wrong and what helps.
-pub(super) fn log(path: &Path) -> Result<(Log, Clock), String> {
+pub(crate) fn log(path: &Path) -> Result<(Log, Clock), String> {
     let name = name(path);
     if path.as_os_str() == "-" {
         let reader = Watched::new(io::stdin().lock(), "standard input", None);

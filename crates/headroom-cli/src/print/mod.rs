@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
+pub(crate) mod advise;
+pub(crate) mod advise_html;
 pub(crate) mod colour;
 pub(crate) mod history;
 pub(crate) mod json;

@@ -1,9 +1,11 @@
 //! `headroom`, the command line: what was typed, which command that is, how it ends.
 
 mod cmd;
+mod explained;
 mod input;
 mod print;
 mod setup;
+mod surroundings;
 
 use std::io::{self, ErrorKind};
 

@@ -11,6 +11,7 @@ pub mod action;
 pub mod decide;
 pub mod diagnose;
 pub mod oomlog;
+pub mod otherlog;
 pub mod policy;
 pub mod setup;
 pub mod snapshot;

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::Path;
 
-use headroom_core::diagnose::{self, Dated, Facts};
+use headroom_core::diagnose::{self, Case, Context, Dated, Facts};
 use headroom_core::oomlog::{Event, Parser, Position};
 use headroom_core::words;
 
@@ -76,7 +76,15 @@ fn explain(log: &[u8]) {
     let history: Vec<&Event> = events.iter().collect();
     for incident in diagnose::incidents(&dated) {
         let events: Vec<&Event> = incident.events.iter().map(|i| &dated[*i].event).collect();
-        let findings = diagnose::findings(&events, incident.kind, &history);
+        let context = Context::default();
+        let case = Case {
+            events: &events,
+            kind: incident.kind,
+            history: &history,
+            context: &context,
+            repeats: None,
+        };
+        let findings = diagnose::findings(&case);
         assert!(!findings.is_empty(), "an incident nothing is said about");
         let facts = Facts::of(&events).expect("facts of an incident");
         assert!(!words::explain::what_ran_out(facts.event).is_empty());

@@ -2,7 +2,7 @@
 
 mod live;
 mod merge;
-mod open;
+pub(crate) mod open;
 mod progress;
 mod scan;
 pub(crate) mod when;

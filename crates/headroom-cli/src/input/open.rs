@@ -12,17 +12,17 @@ use super::progress::Watched;
 use super::when::Clock;
 
 /// A log, open for reading.
-pub(super) struct Log {
+pub(crate) struct Log {
     /// What to call it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its bytes, decompressed.
-    pub(super) reader: Box<dyn Read>,
+    pub(crate) reader: Box<dyn Read>,
     /// Whether its bytes come out of a decompressor.
-    pub(super) compressed: bool,
+    pub(crate) compressed: bool,
 }
 
 /// The name a path goes by in the answer.
-pub(super) fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
@@ -30,7 +30,7 @@ pub(super) fn name(path: &Path) -> String {
 ///
 /// # Errors
 /// What to tell the user: the path, what went wrong and what helps.
-pub(super) fn log(path: &Path) -> Result<(Log, Clock), String> {
+pub(crate) fn log(path: &Path) -> Result<(Log, Clock), String> {
     let name = name(path);
     if path.as_os_str() == "-" {
         let reader = Watched::new(io::stdin().lock(), "standard input", None);
@@ -118,7 +118,7 @@ impl<R: Read> Read for Zstd<R> {
 }
 
 /// An error of the system in words, with the step that helps where there is one.
-pub(super) fn explained(error: &io::Error) -> String {
+pub(crate) fn explained(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file".into(),
         ErrorKind::PermissionDenied => {
@@ -129,7 +129,7 @@ pub(super) fn explained(error: &io::Error) -> String {
 }
 
 /// An error while reading on: a decompressor's is the log's own fault.
-pub(super) fn reading_explained(error: &io::Error, compressed: bool) -> String {
+pub(crate) fn reading_explained(error: &io::Error, compressed: bool) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof if compressed => "its compressed data is cut off".into(),
         ErrorKind::PermissionDenied => explained(error),

@@ -132,6 +132,18 @@ pub(crate) fn rfc3339(at_us: i64) -> Option<String> {
     Some(at.strftime(fraction).to_string())
 }
 
+/// Seconds that this machine's zone is east of UTC at a moment.
+pub(crate) fn offset_s(at_us: i64) -> i32 {
+    let at = Timestamp::from_microsecond(at_us);
+    at.map_or(0, |at| at.to_zoned_datetime(TimeZone::system()).offset().seconds())
+}
+
+/// A moment's time of day for a person, `03:12:07`.
+pub(crate) fn clock(at_us: i64) -> Option<String> {
+    let at = Timestamp::from_microsecond(at_us).ok()?.to_zoned_datetime(TimeZone::system());
+    Some(at.strftime("%H:%M:%S").to_string())
+}
+
 /// A moment in UTC, as incident ids have it.
 pub(crate) fn utc_id(at_us: i64) -> Option<String> {
     let at = Timestamp::from_microsecond(at_us).ok()?;

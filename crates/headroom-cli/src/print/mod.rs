@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod policy;
 pub(crate) mod setup;

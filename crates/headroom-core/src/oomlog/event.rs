@@ -136,6 +136,8 @@ pub struct Zone {
     pub min: Option<Kib>,
     /// `managed:`.
     pub managed: Option<Kib>,
+    /// `kernel_stack:`, which kernels 4.8 to 5.9 print a zone and others a node.
+    pub kernel_stack: Option<Kib>,
 }
 
 /// The `Mem-Info:` block of a report that concerns the whole machine.
@@ -155,6 +157,8 @@ pub struct MemInfo {
     pub swap_total: Option<Kib>,
     /// `hugepages_total` times `hugepages_size`, over all nodes and sizes.
     pub hugepages: Option<Kib>,
+    /// `kernel_stack`, over all nodes or zones.
+    pub kernel_stack: Option<Kib>,
 }
 
 /// One row of the task table; sizes in pages unless the type says KiB.

@@ -19,7 +19,7 @@ pub mod message;
 pub mod needles;
 pub mod prefix;
 mod rejoin;
-mod scan;
+pub(crate) mod scan;
 
 pub use assemble::{Counts, Parser};
 pub use event::{

@@ -1,5 +1,6 @@
 //! Every sentence said about an event, once: what prints chooses among them and never phrases.
 
+pub mod context;
 pub mod explain;
-pub mod finding;
+pub(crate) mod finding;
 pub mod relief;

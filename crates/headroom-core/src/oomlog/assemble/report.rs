@@ -139,8 +139,16 @@ impl Open {
             }
             MemLine::Zone(zone) => {
                 if info.zones.len() < MOST_ZONES && info.zones.iter().all(|z| z.name != zone.name) {
+                    if let Some(size) = zone.kernel_stack {
+                        let sum = info.kernel_stack.unwrap_or_default();
+                        info.kernel_stack = Some(sum.saturating_add(size));
+                    }
                     info.zones.push(zone);
                 }
+            }
+            MemLine::KernelStack(size) => {
+                let sum = info.kernel_stack.unwrap_or_default();
+                info.kernel_stack = Some(sum.saturating_add(size));
             }
             MemLine::Buddy(kib) => self.buddy_kib = self.buddy_kib.or(Some(kib)),
             MemLine::Hugepages(size) => {

@@ -6,7 +6,7 @@ use super::super::scan;
 const DAY_US: u64 = 86_400_000_000;
 
 /// `12:34:56`, `12:34:56.789012` or with a comma, as microseconds since midnight.
-pub(super) fn time_of_day(text: &str) -> Option<(u64, &str)> {
+pub(crate) fn time_of_day(text: &str) -> Option<(u64, &str)> {
     let (hour, rest) = scan::fixed(text, 2)?;
     let (minute, rest) = scan::fixed(rest.strip_prefix(':')?, 2)?;
     let (second, mut rest) = scan::fixed(rest.strip_prefix(':')?, 2)?;
@@ -22,7 +22,7 @@ pub(super) fn time_of_day(text: &str) -> Option<(u64, &str)> {
 }
 
 /// `2026-11-23T22:20:23.043143+00:00`, with a blank for the `T`, with or without an offset.
-pub(super) fn iso(text: &str) -> Option<(Wall, &str)> {
+pub(crate) fn iso(text: &str) -> Option<(Wall, &str)> {
     let (year, rest) = scan::fixed(text, 4)?;
     let (month, rest) = scan::fixed(rest.strip_prefix('-')?, 2)?;
     let (day, rest) = scan::fixed(rest.strip_prefix('-')?, 2)?;
@@ -43,7 +43,7 @@ pub(super) fn iso(text: &str) -> Option<(Wall, &str)> {
 }
 
 /// `Jan  5 15:19:27`, the stamp of RFC 3164, also with a year before or after the time.
-pub(super) fn bsd(text: &str) -> Option<(Wall, &str)> {
+pub(crate) fn bsd(text: &str) -> Option<(Wall, &str)> {
     let (name, rest) = word(text)?;
     let month = month_number(name)?;
     let (day, rest) = scan::number(rest.trim_start_matches(' '))?;
@@ -66,7 +66,7 @@ pub(super) fn bsd(text: &str) -> Option<(Wall, &str)> {
 
 /// `Fri Sep 25 15:29:47 2020`, ctime(3)'s form, in any language that puts day, month and date in
 /// this order; a month this parser cannot read leaves the time of day.
-pub(super) fn ctime(text: &str) -> Option<(Wall, &str)> {
+pub(crate) fn ctime(text: &str) -> Option<(Wall, &str)> {
     let (_, rest) = word(text)?;
     let rest = rest.trim_start_matches([' ', ',']);
     if let Some(found) = bsd(rest) {

@@ -5,7 +5,7 @@
 //! ids, `/dev/kmsg` records, RFC 3164 and 5424 syslog, ISO times, journalctl's short forms and JSON,
 //! epoch seconds, mail quotes, a colour terminal's escapes, and no prefix at all.
 
-mod clock;
+pub(crate) mod clock;
 pub mod export;
 mod header;
 mod json;

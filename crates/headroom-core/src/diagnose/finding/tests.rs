@@ -1,0 +1,1 @@
+//! The order of findings, which no single finding's file decides.

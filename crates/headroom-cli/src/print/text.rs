@@ -223,12 +223,11 @@ impl Page<'_> {
             let time = when::clock(near.began_us()).unwrap_or_default();
             let distance = words::context::distance(near.distance_us);
             let indent = " ".repeat(29);
-            self.wrapped(
-                &format!("  {time} {distance:<17} "),
-                &indent,
-                &shortened(&words::context::what(near), 2 * (WIDTH - indent.len())),
-            )?;
-            self.line(&indent, &gathered.place(near.entry.at))?;
+            let what = words::context::what(near);
+            let what = shortened(&what, 2 * (WIDTH - indent.len()));
+            let place = gathered.place(near.entry.at);
+            let first = format!("  {time} {distance:<17} ");
+            self.wrapped(&first, &indent, &format!("{what} ({place})"))?;
         }
         Ok(())
     }

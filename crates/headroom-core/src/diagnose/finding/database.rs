@@ -5,6 +5,9 @@ use crate::diagnose::group::{self, Role};
 use crate::oomlog::Killer;
 use crate::words::finding as words;
 
+/// From here down a store was protected as far as that goes.
+const PROTECTED: i32 = -500;
+
 /// The store that takes most of what there is. Its memory is steady, so whoever came on top of it
 /// weighs more.
 pub(super) fn too_large(view: &View<'_>) -> Option<Suspect> {
@@ -55,7 +58,7 @@ pub(super) fn unprotected(view: &View<'_>) -> Option<Finding> {
     let stores =
         facts.holders.iter().filter(|holder| holder.role == Role::Store && !holder.unkillable);
     let largest = facts.holders.iter().filter(|h| !h.unkillable).max_by_key(|h| h.largest);
-    for holder in stores {
+    for holder in stores.filter(|holder| !is_protected(view, &holder.group)) {
         let killed = died(&holder.group);
         let next = largest.is_some_and(|largest| largest.group == holder.group);
         if killed || (next && holder.portion >= 0.1) {
@@ -74,11 +77,17 @@ pub(super) fn unprotected(view: &View<'_>) -> Option<Finding> {
     }
     // Without a table the kill line still says who died.
     let victim = victims().find(|victim| group::is_database(&victim.comm))?;
-    facts.event.tasks.is_empty().then(|| {
+    let spared = victim.oom_score_adj.is_some_and(|adj| adj <= PROTECTED);
+    (facts.event.tasks.is_empty() && !spared).then(|| {
         let family = group::family(&victim.comm);
         Finding::new(Kind::DatabaseUnprotected, Confidence::High, words::database_died(family))
             .about(family)
             .seen(&[Some(victim.at)])
             .advise(words::unprotected_advice(family))
     })
+}
+
+fn is_protected(view: &View<'_>, name: &str) -> bool {
+    let mut tasks = view.event().tasks.iter().filter(|task| group::family(&task.comm) == name);
+    tasks.all(|task| task.oom_score_adj.is_some_and(|adj| adj <= PROTECTED))
 }

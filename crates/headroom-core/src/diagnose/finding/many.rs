@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Confidence, Finding, Kind, Suspect, View, weighed, weight};
+use crate::diagnose::beside::Use;
 use crate::diagnose::group::Role;
 use crate::diagnose::holders::Holder;
 use crate::oomlog::Position;
@@ -96,6 +97,12 @@ fn pool(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
         .about(&holder.group)
         .seen(&[facts.event.evidence.table, exhausted.map(|near| near.entry.at)]);
     let others = facts.resident.saturating_sub(holder.rss);
+    // What the kernel and tmpfs keep is no room for workers either.
+    let kept = [Use::SlabUnreclaimable, Use::SharedMemory, Use::HugePages, Use::PageTables]
+        .into_iter()
+        .chain([Use::KernelStacks, Use::KernelOther, Use::Unaccounted])
+        .fold(Kib::ZERO, |sum, usage| sum.saturating_add(facts.beside(usage)));
+    let others = others.saturating_add(kept);
     let room = facts.whole().percent(90).saturating_sub(others);
     let fit = room.0.checked_div(siblings.average().0).unwrap_or(0);
     if facts.capacity.is_some() && fit > 0 && fit < siblings.processes {

@@ -227,6 +227,11 @@ fn ranked(mut suspects: Vec<Suspect>) -> (Vec<Finding>, Vec<Finding>) {
     let most = suspects.first().map(|suspect| suspect.weight).unwrap_or_default();
     let (mut told, mut lesser) = (Vec::new(), Vec::new());
     for (number, Suspect { mut finding, weight }) in suspects.into_iter().enumerate() {
+        // The one that leaks or hogs is not told again for being large.
+        let told_of_it = told.iter().any(|other: &Finding| other.group == finding.group);
+        if finding.kind == Kind::RunawayProcess && told_of_it {
+            continue;
+        }
         if number > 0 {
             let near = weight.0.saturating_mul(2) >= most.0;
             let least = if near { Confidence::Medium } else { Confidence::Low };

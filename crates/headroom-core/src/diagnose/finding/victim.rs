@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{Confidence, Finding, Kind, View};
+use crate::diagnose::group::Role;
 use crate::diagnose::{badness, group, holders};
 use crate::oomlog::Killer;
 use crate::otherlog::What;
@@ -76,6 +77,6 @@ pub(super) fn again(view: &View<'_>) -> Option<Finding> {
         Finding::new(Kind::RepeatVictim, Confidence::Medium, words::again(name, count, kills))
             .about(name)
             .seen(&[here.map(|victim| victim.at).next()])
-            .advise(words::again_advice(name))
+            .advise(words::again_advice(name, group::role(name) == Role::Job))
     })
 }

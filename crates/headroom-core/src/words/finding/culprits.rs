@@ -98,7 +98,7 @@ pub(crate) fn pool_advice(holder: &Holder, fit: u64, others: Kib, whole: Kib) ->
     [
         format!("lower {setting} to {fit}"),
         format!(
-            "{fit} × {} each is what {whole} less a tenth and less {others} for the others leaves",
+            "{fit} × {} each is what {whole} less a tenth and less {others} for all else leaves",
             holder.average()
         ),
         "`headroom advise` does the same sum over all pools".to_string(),
@@ -108,11 +108,12 @@ pub(crate) fn pool_advice(holder: &Holder, fit: u64, others: Kib, whole: Kib) ->
 
 /// The pool would fit, were it not for the rest.
 pub(crate) fn pool_still_fits(holder: &Holder) -> Vec<String> {
-    [
-        format!("look at each one's size: {} is much", holder.average()),
-        format!("the {} processes alone would fit; what else grew?", holder.group),
-    ]
-    .into()
+    let mut advice = Vec::new();
+    if holder.average() >= Kib::from_mib(96) {
+        advice.push(format!("look at each one's size: {} is much", holder.average()));
+    }
+    advice.push(format!("the {} processes alone would fit: what else grew?", holder.group));
+    advice
 }
 
 /// The pool's own log agrees.
@@ -275,7 +276,7 @@ pub(crate) fn limit_too_small(facts: &Facts<'_>, cache: Kib) -> String {
         .map(|holder| format!("{} {}", holder.group, holder.rss))
         .collect();
     format!(
-        "What runs under the limit of {} needs more, with no single one to blame: {}",
+        "The limit of {} is below what runs under it, none of it large: {}",
         facts.whole(),
         largest.join(", ")
     )

@@ -89,9 +89,9 @@ pub(crate) fn wrong_victim_advice() -> Vec<String> {
 pub(crate) fn units_stopped(units: &[&str]) -> String {
     let shown: Vec<&str> = units.iter().take(3).copied().collect();
     let more = if units.len() > 3 { " and others" } else { "" };
-    let (one, its) = if units.len() == 1 { ("", "its") } else { (" each", "its") };
+    let each = if units.len() == 1 { "" } else { ", each" };
     format!(
-        "{}{more} ended{one} as a whole because a process of {its} was killed",
+        "{}{more} ended as a whole{each} because one of its processes was killed",
         shown.join(", ")
     )
 }
@@ -109,7 +109,10 @@ pub(crate) fn again(name: &str, count: usize, kills: usize) -> String {
     format!("{name} was the victim of {count} of {kills} kills in these logs")
 }
 
-pub(crate) fn again_advice(name: &str) -> Vec<String> {
+pub(crate) fn again_advice(name: &str, job: bool) -> Vec<String> {
+    if job {
+        return lines(&["look for who starts it: `crontab -l -u USER`, `systemctl list-timers`"]);
+    }
     [format!("a restart of {name} is no cure: it comes back to the same size")].into()
 }
 

@@ -65,7 +65,7 @@ pub struct Beside {
 #[must_use]
 pub fn beside(event: &Event, capacity: Option<Kib>) -> Vec<Beside> {
     let mut list = if event.constraint == Some(Constraint::Memcg) {
-        of_cgroup(event)
+        of_cgroup(event, capacity)
     } else {
         of_machine(event, capacity)
     };
@@ -90,7 +90,7 @@ fn of_machine(event: &Event, capacity: Option<Kib>) -> Vec<(Use, Kib)> {
     let stacks = info.kernel_stack.unwrap_or_default();
     let huge = info.hugepages.unwrap_or_default();
     let mut list: Vec<(Use, Kib)> = [
-        (Use::SharedMemory, some("shmem").saturating_sub(mapped_shared(event))),
+        (Use::SharedMemory, nobodys_shared(event, some("shmem"), capacity)),
         (Use::SlabUnreclaimable, some("slab_unreclaimable")),
         (Use::SlabReclaimable, some("slab_reclaimable")),
         (Use::HugePages, huge),
@@ -119,7 +119,7 @@ fn of_machine(event: &Event, capacity: Option<Kib>) -> Vec<(Use, Kib)> {
     list
 }
 
-fn of_cgroup(event: &Event) -> Vec<(Use, Kib)> {
+fn of_cgroup(event: &Event, capacity: Option<Kib>) -> Vec<(Use, Kib)> {
     let stats = &event.memcg.stats;
     let stat = |names: &[&str]| {
         names.iter().find_map(|name| stats.get(*name)).map(|bytes| Kib::from_bytes(*bytes))
@@ -127,7 +127,7 @@ fn of_cgroup(event: &Event) -> Vec<(Use, Kib)> {
     let some = |names: &[&str]| stat(names).unwrap_or_default();
     let shared = some(&["total_shmem", "shmem"]);
     let mut list: Vec<(Use, Kib)> = [
-        (Use::SharedMemory, shared.saturating_sub(mapped_shared(event))),
+        (Use::SharedMemory, nobodys_shared(event, shared, capacity)),
         (Use::SlabUnreclaimable, some(&["slab_unreclaimable"])),
         (Use::SlabReclaimable, some(&["slab_reclaimable"])),
         (Use::PageTables, some(&["pagetables"])),
@@ -146,10 +146,16 @@ fn of_cgroup(event: &Event) -> Vec<(Use, Kib)> {
     list
 }
 
-/// Shared memory that stands in processes' resident sizes already, where the table says so.
-fn mapped_shared(event: &Event) -> Kib {
+/// Shared memory without what stands in processes' resident sizes already. Before 6.8 the table does not
+/// tell: what does not fit beside the processes must be in there.
+fn nobodys_shared(event: &Event, shared: Kib, capacity: Option<Kib>) -> Kib {
     let holders = super::holders::holders(event, None);
-    holders.iter().filter_map(|holder| holder.shared).fold(Kib::ZERO, Kib::saturating_add)
+    if holders.iter().any(|holder| holder.shared.is_some()) {
+        let mapped = holders.iter().filter_map(|holder| holder.shared);
+        return shared.saturating_sub(mapped.fold(Kib::ZERO, Kib::saturating_add));
+    }
+    let both = resident(event).saturating_add(shared);
+    shared.saturating_sub(capacity.map_or(Kib::ZERO, |capacity| both.saturating_sub(capacity)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use super::entry::Entry;
 use super::{access, deploys, monolog, mysql, packages, php, syslog, web};
 use crate::oomlog::Position;
 
+/// Whether a line can only be of one format.
+type Knows = fn(&str) -> bool;
+
 /// The formats other logs have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
@@ -33,7 +36,7 @@ impl Format {
     #[must_use]
     pub fn of<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Option<Self> {
         /// Syslog's form is the least special: others are asked first, over all lines.
-        const KNOWS: [(Format, fn(&str) -> bool); 8] = [
+        const KNOWS: [(Format, Knows); 8] = [
             (Format::MysqlSlow, mysql::knows),
             (Format::Access, |line| access::request(line).is_some()),
             (Format::Deploys, deploys::knows),

@@ -35,6 +35,8 @@ pub struct Peak {
     pub bot: Option<String>,
     /// The paths asked for most, with their numbers.
     pub paths: Vec<(String, u64)>,
+    /// Requests in each minute of the hour before, the oldest first, from where the log begins.
+    pub by_minute: Vec<u64>,
 }
 
 impl Peak {
@@ -110,6 +112,8 @@ impl Traffic {
         let during =
             u64::try_from(self.last_us.saturating_sub(self.first_us) / MINUTE_US).unwrap_or(0);
         let minutes = u64::try_from(JUST_BEFORE).unwrap_or(0) + during;
+        let began = self.minutes.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        let by_minute = self.minutes.iter().take(began).rev().copied().collect();
         // The median of the minutes before, without those the log does not reach back to.
         let before = self.minutes.get_mut(JUST_BEFORE..).unwrap_or_default();
         let reach = before.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
@@ -125,6 +129,7 @@ impl Traffic {
             bots: self.bots,
             bot: most(&self.agents, 1).into_iter().next().map(|(name, _)| name),
             paths: most(&self.paths, 3),
+            by_minute,
         };
         Some((at, Stamp { uptime_us: None, wall: Some(Wall::Unix(self.first_us)) }, peak))
     }
@@ -211,6 +216,7 @@ mod tests {
             (peak.times_usual(), peak.bots, peak.bot.as_deref()),
             (Some(100), 500, Some("GPTBot"))
         );
+        assert_eq!((peak.by_minute.len(), peak.by_minute.last()), (30, Some(&0)));
         assert_eq!((peak.failed, peak.paths.first()), (500, Some(&("/search".into(), 500))));
     }
 }

@@ -233,7 +233,9 @@ fn ranked(mut suspects: Vec<Suspect>) -> (Vec<Finding>, Vec<Finding>) {
             continue;
         }
         if number > 0 {
-            let near = weight.0.saturating_mul(2) >= most.0;
+            // A store that came second was there before whoever came first.
+            let steady = finding.kind == Kind::DatabaseTooLarge;
+            let near = weight.0.saturating_mul(2) >= most.0 && !steady;
             let least = if near { Confidence::Medium } else { Confidence::Low };
             finding.confidence = finding.confidence.max(least);
             if weight.0.saturating_mul(5) < most.0 {

@@ -126,6 +126,52 @@ fn what_other_logs_say_stands_beside_the_report() {
 }
 
 #[test]
+fn the_logs_of_a_node_are_found_under_its_root() {
+    let root = tempfile::TempDir::new().expect("a folder");
+    for (name, place) in [
+        ("kern.log", "var/log/kern.log"),
+        ("syslog", "var/log/syslog"),
+        ("mysql-slow.log", "var/log/mysql/mysql-slow.log"),
+        ("exception.log", "data/web/public/var/log/exception.log"),
+        ("dpkg.log", "var/log/dpkg.log"),
+    ] {
+        let to = root.path().join(place);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(folder().join("crons-with-other-logs").join(name), to).expect("a copy");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .env("TZ", "UTC")
+        .env("HEADROOM_ROOT", root.path())
+        .args(["explain", "--last"])
+        .output()
+        .expect("headroom runs");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    for part in ["still running with 82 MiB", "query of 31 s", "gone away", "upgrade php8.2-cli"] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn only_what_lies_near_the_incidents_asked_for_is_told() {
+    let logs = files("crons-with-other-logs");
+    let told = |args: &[&str]| -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_headroom"))
+            .env("TZ", "UTC")
+            .env_remove("HEADROOM_ROOT")
+            .arg("explain")
+            .args(args)
+            .args(&logs)
+            .output()
+            .expect("headroom runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert!(told(&["--since", "2026-11-24 03:12"]).contains("query of 31 s"));
+    assert!(told(&["--until", "2026-11-24 03:12"]).starts_with("No OOM kill"));
+    assert!(told(&[]).lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
 fn a_crawlers_rush_is_seen_in_the_access_log() {
     let incident = incident("crawler-rush");
     let findings = incident["findings"].as_array().expect("findings");

@@ -248,8 +248,10 @@ fn total(event: &Event) -> Option<Total> {
         let swap = event.memcg.swap.and_then(|swap| swap.limit);
         let whole = both.unwrap_or_else(|| limit.saturating_add(swap.unwrap_or_default()));
         // Where the cgroup may swap without limit, the machine's swap counts, which is not in the report.
+        // But if nobody had anything in it, there was none to be had: it is used before anybody is killed.
+        let swapless = event.tasks.iter().all(|task| task.swap == Some(0));
         let said = event.memcg.memory_and_swap.is_some() || event.memcg.swap.is_some();
-        let certain = both.is_some() || swap.is_some() || !said;
+        let certain = both.is_some() || swap.is_some() || !said || swapless;
         return Some(Total { pages: pages(whole), certain });
     }
     let info = event.mem_info.as_ref()?;
@@ -351,6 +353,8 @@ mod tests {
             swap: Some(usage(None)),
             ..Memcg::default()
         };
+        assert_eq!(expected(&event, 10), Some(false), "nothing was swapped out: there was no swap");
+        event.tasks[0].swap = Some(1);
         assert_eq!(expected(&event, 11), Some(true), "more swap only adds to it");
         assert_eq!(expected(&event, 10), None);
     }

@@ -38,8 +38,10 @@ pub struct Near<'a> {
 pub struct Running {
     /// Its PID.
     pub pid: u32,
-    /// What that process held. A shell that waits for its command holds little itself.
+    /// What that process held.
     pub rss: Kib,
+    /// Whether it is a shell that waits for its command, which then holds more than the shell.
+    pub waits: bool,
 }
 
 impl<'a> Context<'a> {
@@ -166,7 +168,8 @@ fn running(event: &Event, noted: &Noted) -> Option<Running> {
     let What::CronStarted { pid: Some(pid), .. } = noted.entry.what else { return None };
     let is_it = |task: &&Task| task.pid == pid;
     let task = event.tasks.iter().find(is_it)?;
-    Some(Running { pid, rss: event.pages(task.rss.unwrap_or(0)) })
+    let waits = matches!(task.comm.as_str(), "sh" | "dash" | "bash" | "flock" | "timeout" | "sudo");
+    Some(Running { pid, rss: event.pages(task.rss.unwrap_or(0)), waits })
 }
 
 #[cfg(test)]

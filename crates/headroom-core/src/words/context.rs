@@ -12,7 +12,10 @@ use crate::units::Kib;
 pub fn what(near: &Near<'_>) -> String {
     let mut text = entry(near);
     if let Some(running) = near.running {
-        text += &format!(", still running with {}", running.rss);
+        text += &match running.waits {
+            true => ", its shell still waiting".to_string(),
+            false => format!(", still running with {}", running.rss),
+        };
     }
     if near.times > 1 {
         text += &format!(" ({} times)", near.times);

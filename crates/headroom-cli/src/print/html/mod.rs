@@ -56,10 +56,11 @@ pub(crate) fn page(gathered: &Gathered, explained: &[Explained<'_>]) -> String {
     }
     let _ = write!(
         out,
-        "</main><footer>headroom {} · {}</footer></body></html>\n",
+        "</main><footer>headroom {} · {}</footer></body></html>",
         env!("CARGO_PKG_VERSION"),
         esc(&gathered.sources.join(", "))
     );
+    out.push('\n');
     out
 }
 

@@ -305,7 +305,7 @@ fn a_job_that_overlaps_itself_is_told_how_not_to() {
         Entry { at: Position { source: 1, line }, ..entry(what, 0) }
     };
     let entries: Vec<Entry> = (1..=3).map(cron).collect();
-    let running = crate::diagnose::Running { pid: 100, rss: Kib::from_mib(200) };
+    let running = crate::diagnose::Running { pid: 100, rss: Kib::from_mib(200), waits: false };
     let context = Context {
         near: entries.iter().map(|e| Near { running: Some(running), ..near(e, -1) }).collect(),
     };

@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod oomlog;
 pub mod otherlog;
 pub mod policy;
+pub mod settings;
 pub mod setup;
 pub mod snapshot;
 pub mod text;

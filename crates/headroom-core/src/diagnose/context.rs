@@ -1,9 +1,10 @@
 //! What other logs say near an incident: what to show of it, and how far off it was.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::facts::Facts;
-use crate::oomlog::{Event, Task};
+use crate::oomlog::{Event, Position, Task};
 use crate::otherlog::{Entry, Noted, What};
 use crate::units::Kib;
 
@@ -50,6 +51,10 @@ impl<'a> Context<'a> {
     pub fn of(noted: &'a [Noted], first_us: i64, last_us: i64, events: &[&Event]) -> Self {
         let facts = Facts::of(events);
         let event = facts.as_ref().map(|facts| facts.event);
+        // PIDs come round again: only the latest job of a PID can be the process in the table.
+        let begun = noted.iter().filter(|noted| noted.at_us <= last_us);
+        let latest: BTreeMap<Option<u32>, Position> =
+            begun.map(|noted| (pid_of(noted), noted.entry.at)).collect();
         let mut near: Vec<Near<'a>> = Vec::new();
         for noted in noted {
             let lasted = noted.entry.lasted_us.and_then(|us| i64::try_from(us).ok()).unwrap_or(0);
@@ -61,7 +66,9 @@ impl<'a> Context<'a> {
             } else {
                 0
             };
-            let running = event.and_then(|event| running(event, noted));
+            let running = event
+                .filter(|_| latest.get(&pid_of(noted)) == Some(&noted.entry.at))
+                .and_then(|event| running(event, noted));
             let found =
                 Near { entry: &noted.entry, at_us: noted.at_us, distance_us, running, times: 1 };
             if !found.is_worth_telling() {
@@ -162,11 +169,20 @@ fn most(what: &What) -> usize {
     }
 }
 
+/// The PID that a cron daemon logged.
+fn pid_of(noted: &Noted) -> Option<u32> {
+    match noted.entry.what {
+        What::CronStarted { pid, .. } => pid,
+        _ => None,
+    }
+}
+
 /// The PID a cron daemon logs is that of the shell it starts, and the command's own where the shell
 /// hands over to it, as dash does.
 fn running(event: &Event, noted: &Noted) -> Option<Running> {
-    let What::CronStarted { pid: Some(pid), .. } = noted.entry.what else { return None };
-    let is_it = |task: &&Task| task.pid == pid;
+    let pid = pid_of(noted)?;
+    // The daemon's own process would be a coincidence of numbers.
+    let is_it = |task: &&Task| task.pid == pid && !matches!(task.comm.as_str(), "cron" | "crond");
     let task = event.tasks.iter().find(is_it)?;
     let waits = matches!(task.comm.as_str(), "sh" | "dash" | "bash" | "flock" | "timeout" | "sudo");
     Some(Running { pid, rss: event.pages(task.rss.unwrap_or(0)), waits })
@@ -175,7 +191,7 @@ fn running(event: &Event, noted: &Noted) -> Option<Running> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oomlog::{Position, Stamp};
+    use crate::oomlog::Stamp;
     use alloc::string::{String, ToString};
 
     fn noted(line: u64, at_s: i64, lasted_s: u64, what: What) -> Noted {
@@ -212,6 +228,24 @@ mod tests {
             context.running_jobs().map(|(near, job)| (near.entry.at.line, job.rss)).collect();
         assert_eq!(running, [(1, Kib(4000))]);
         assert_eq!(context.near.len(), 1, "the other ended or is too long ago to tell");
+    }
+
+    #[test]
+    fn a_pid_that_came_round_again_is_its_last_owners() {
+        let event = Event {
+            tasks: [Task { pid: 4711, rss: Some(1), comm: "php".into(), ..Task::default() }].into(),
+            ..Event::default()
+        };
+        let noted = [
+            noted(1, 100, 0, cron(4711, "old")),
+            noted(2, 9_000, 0, cron(4711, "new")),
+            noted(3, 10_005, 0, cron(4711, "later")),
+        ];
+        let at = 10_000 * SECOND_US;
+        let context = Context::of(&noted, at, at, &[&event]);
+        let running: Vec<u64> =
+            context.running_jobs().map(|(near, _)| near.entry.at.line).collect();
+        assert_eq!(running, [2]);
     }
 
     #[test]

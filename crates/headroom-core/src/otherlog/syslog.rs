@@ -30,6 +30,10 @@ pub(super) fn is_ours(line: &[u8]) -> bool {
         b"sshd-session",
         b"sudo",
     ];
+    if line.starts_with(b"{") {
+        // The journal's JSON names the program in a field of its own.
+        return memchr::memmem::find(line, b"SYSLOG_IDENTIFIER").is_some();
+    }
     let Some(end) = memchr::memmem::find(line, b": ") else { return false };
     let Some(word) = line.get(..end).and_then(|front| front.rsplit(|b| *b == b' ').next()) else {
         return false;
@@ -92,8 +96,11 @@ fn unit(text: &str) -> Option<What> {
     (named && (ended || killed)).then(|| What::UnitKilled { unit: owned(unit), ended })
 }
 
-/// The number of `CRON[4711]: `.
+/// The number of `CRON[4711]: `, or of the journal's field.
 fn pid_of_tag(line: &str) -> Option<u32> {
+    if line.starts_with('{') {
+        return scan::between(line, "\"_PID\":\"", "\"")?.parse().ok();
+    }
     let end = line.find("]: ")?;
     let (_, digits) = line.get(..end)?.rsplit_once('[')?;
     digits.parse().ok()
@@ -118,7 +125,10 @@ mod tests {
             Nov 24 02:58:04 node systemd-logind[9]: New session 12 of user app.\n\
             Nov 24 02:58:05 node sudo[9]:      app : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/systemctl restart php8.2-fpm\n\
             Nov 24 02:58:06 node php-fpm8.2[7]: [pool www] server reached pm.max_children setting (5), consider raising it\n";
+        let json = "{\"__REALTIME_TIMESTAMP\":\"1795489081000000\",\"_PID\":\"4711\",\
+            \"SYSLOG_IDENTIFIER\":\"CRON\",\"MESSAGE\":\"(app) CMD (php /data/web/import.php)\"}\n";
         let found: Vec<What> = entries(Format::Syslog, log).into_iter().map(|e| e.what).collect();
+        assert_eq!(entries(Format::Syslog, json).first().map(|e| &e.what), found.first());
         let cron = |user: &str, pid, command: &str| What::CronStarted {
             user: user.into(),
             pid: Some(pid),

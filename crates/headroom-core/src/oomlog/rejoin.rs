@@ -22,6 +22,7 @@ impl Line {
     pub(super) fn new(at: Position, record: &Record<'_>, text: &str) -> Self {
         let record = Record {
             stamp: record.stamp,
+            relative: record.relative,
             origin: record.origin.clone(),
             host: record.host.clone(),
             caller: record.caller.clone(),

@@ -18,9 +18,13 @@ const BLOCK: usize = 128 * 1024;
 /// How much of what went before is kept for a report whose first needle is not its first line.
 const BEHIND: usize = 64 * 1024;
 
-/// At the start of a log and after an event, reports whose head is gone are looked for as far as this:
-/// longer than the longest task table.
+/// After an event, reports whose head is gone are looked for as far as this: longer than the longest task
+/// table.
 const CAREFUL: u64 = 4 * 1024 * 1024;
+
+/// At the start of a log, where grep's leftovers and cut reports are whole files, as far as this: it costs
+/// some hundredths of a second.
+const CAREFUL_AT_FIRST: u64 = 64 * 1024 * 1024;
 
 /// The first bytes of a file tell what kind it is.
 const TELLING: u64 = 64 * 1024;
@@ -116,6 +120,8 @@ struct Window {
     feeding: bool,
     /// How much of the log was searched since its start or the last event.
     searched: u64,
+    /// How much of the log was searched at all.
+    searched_at_all: u64,
 }
 
 impl Window {
@@ -155,11 +161,12 @@ impl Window {
         };
         while self.done < complete {
             if !self.feeding {
-                let careful = self.searched < CAREFUL;
+                let careful = self.searched < CAREFUL || self.searched_at_all < CAREFUL_AT_FIRST;
                 let block = &self.bytes[self.done..complete];
                 let Some(at) = search.first(block, careful).map(|at| self.done + at) else {
                     let length = u64::try_from(block.len()).unwrap_or(0);
                     self.searched = self.searched.saturating_add(length);
+                    self.searched_at_all = self.searched_at_all.saturating_add(length);
                     self.done = complete;
                     return;
                 };

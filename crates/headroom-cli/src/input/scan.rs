@@ -137,7 +137,8 @@ pub(super) fn scan(
                     seen.timeline.first(&window.bytes[..window.end]);
                 }
                 if seen.bytes < CAREFUL_AT_FIRST {
-                    let from = window.end - count;
+                    // With the line that the block before broke off in.
+                    let from = memrchr(b'\n', &window.bytes[..window.end - count]).unwrap_or(0);
                     seen.timeline.boots(&window.bytes[from..window.end]);
                 }
                 window.run(&search, source, parser, false);

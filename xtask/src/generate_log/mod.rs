@@ -17,7 +17,7 @@ const REPORT: &str =
     include_str!("../../../crates/headroom-core/tests/data/03-6.1.1-arch1-global-bare.log");
 
 /// How much log there is for each event.
-pub(crate) const PER_EVENT: u64 = 100 << 20;
+const PER_EVENT: u64 = 100 << 20;
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -94,7 +94,7 @@ fn report(into: &mut String, clock: &mut Clock, random: &mut Random, number: u64
 }
 
 /// A size as people write it.
-fn size(text: &str) -> Result<u64> {
+pub(crate) fn size(text: &str) -> Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim() {

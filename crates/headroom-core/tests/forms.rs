@@ -386,3 +386,85 @@ fn difference(found: &[Event], expected: &[Event]) -> String {
     check("page", found.page_kib == expected.page_kib, format!("{:?}", found.page_kib));
     if parts.is_empty() { "elsewhere".into() } else { parts.join("; ").chars().take(300).collect() }
 }
+
+/// Wraps at blanks, as a mail client does, a line longer than `width`.
+fn worded(line: &str, width: usize) -> String {
+    let mut wrapped = String::new();
+    let mut length = 0;
+    for word in line.split_inclusive(' ') {
+        if length > 0 && length + word.trim_end().len() > width {
+            wrapped = wrapped.trim_end().into();
+            wrapped.push('\n');
+            length = 0;
+        }
+        wrapped.push_str(word);
+        length += word.len();
+    }
+    wrapped
+}
+
+/// Breaks anywhere, as a narrow terminal does.
+fn broken(line: &str, width: usize) -> String {
+    let characters: Vec<char> = line.chars().collect();
+    let pieces: Vec<String> =
+        characters.chunks(width).map(|piece| piece.iter().collect()).collect();
+    pieces.join("\n")
+}
+
+/// A raw mail's lines of 76 characters, `=` where they go on.
+fn quoted_printable(line: &str) -> String {
+    let encoded = line.replace('=', "=3D");
+    let mut wrapped = String::new();
+    let mut length = 0;
+    let mut rest = encoded.as_str();
+    while let Some(c) = rest.chars().next() {
+        // A code is not broken.
+        let step = if rest.starts_with("=3D") { 3 } else { c.len_utf8() };
+        if length + step > 75 {
+            wrapped.push_str("=\n");
+            length = 0;
+        }
+        wrapped.push_str(&rest[..step]);
+        length += step;
+        rest = &rest[step..];
+    }
+    wrapped
+}
+
+type Damage = (&'static str, fn(&str) -> String);
+
+#[test]
+fn a_wrapped_report_is_put_together() {
+    let forms: &[Damage] = &[
+        ("a mail client", |line| worded(line, 72)),
+        ("a mail client that quotes", |line| {
+            worded(line, 70)
+                .lines()
+                .map(|l| format!("> {l}\n"))
+                .collect::<String>()
+                .trim_end()
+                .into()
+        }),
+        ("a raw mail", quoted_printable),
+    ];
+    let terminals: &[Damage] = &[
+        ("a terminal of 80", |line| broken(line, 80)),
+        ("a terminal of 100", |line| broken(line, 100)),
+        ("a terminal of 132", |line| broken(line, 132)),
+    ];
+    let mut wrong = Vec::new();
+    for report in REPORTS {
+        let lines = printed(report);
+        let bare: Vec<String> = lines.iter().map(Printed::dmesg).collect();
+        let expected: Vec<Event> = read(&bare.join("\n")).into_iter().map(essence).collect();
+        for (name, form) in forms.iter().chain(terminals) {
+            let log: Vec<String> = bare.iter().map(|line| form(line)).collect();
+            let found: Vec<Event> = read(&log.join("\n")).into_iter().map(essence).collect();
+            let bad = difference(&found, &expected);
+            if bad != "elsewhere" {
+                wrong.push(format!("{name}: {report}: {bad}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}

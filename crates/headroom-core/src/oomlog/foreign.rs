@@ -14,7 +14,7 @@ const LONGEST: usize = 200;
 const ENOUGH: u8 = 2;
 
 /// What lines of a report begin with.
-const BEGINNINGS: [&str; 22] = [
+const BEGINNINGS: [&str; 21] = [
     "Mem-Info:",
     "Call Trace:",
     "Call trace:",
@@ -34,7 +34,6 @@ const BEGINNINGS: [&str; 22] = [
     "Memory cgroup stats for ",
     "Task in /",
     "Tasks in /",
-    "active_anon:",
     "Node 0 DMA",
     "Kernel panic - not syncing: ",
 ];
@@ -58,6 +57,11 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
+    /// Whether a prefix was seen often enough to be believed.
+    pub(super) fn is_sure(&self) -> bool {
+        self.seen >= ENOUGH
+    }
+
     /// The text behind the prefix, where one is known or can be told; `None` for a line without one.
     pub(super) fn strip<'a>(&mut self, line: &'a str) -> Option<&'a str> {
         if self.seen >= ENOUGH

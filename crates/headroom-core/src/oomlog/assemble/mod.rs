@@ -16,7 +16,7 @@ use super::event::{Event, Position, Wall};
 use super::foreign::Foreign;
 use super::message::{self, Columns, Message};
 use super::prefix::{self, Fed, Many, Origin, Record, Relative};
-use super::rejoin::{Line, Rejoiner};
+use super::rejoin::{Cut, Line, Rejoiner};
 use report::Open;
 
 /// Reports that can be open at once; the oldest is closed when one more begins.
@@ -51,6 +51,8 @@ pub struct Counts {
 pub struct Parser {
     many: Many,
     foreign: Foreign,
+    /// How the line being taken may have been cut.
+    cut: Cut,
     /// The time of the line before, where stamps count from it.
     before: Option<Wall>,
     rejoiner: Rejoiner,
@@ -99,7 +101,9 @@ impl Parser {
             Fed::Finished(record) => self.take(&record, at),
             Fed::Foreign => {
                 let text = String::from_utf8_lossy(line);
+                self.cut = Cut::of(&text);
                 self.take(&prefix::strip(&text), at);
+                self.cut = Cut::default();
             }
         }
     }
@@ -145,6 +149,7 @@ impl Parser {
                 Some(own) => self.line(at, own, &own.text),
                 None => self.line(at, &record, text),
             };
+            let line = line.cut(self.cut);
             let columns = self.open.iter().rev().find_map(Open::columns);
             for finished in self.rejoiner.push(line, columns).into_iter().flatten() {
                 self.handle(&finished);
@@ -160,7 +165,8 @@ impl Parser {
         }
         match self.foreign.strip(text) {
             Some(rest)
-                if message::recognise(record, rest).is_some() || whole.message().is_none() =>
+                if message::recognise(record, rest).is_some()
+                    || whole.message().is_none() && self.foreign.is_sure() =>
             {
                 let prefixed = Record { prefixed: true, text: "".into(), ..record.clone() };
                 Line::new(at, &prefixed, rest)

@@ -5,8 +5,8 @@ passwd -q -d root
 useradd -m -u 1000 -s /bin/bash app
 rm -f /etc/nginx/sites-enabled/default
 
-# Every peer is off until the director starts the one that the run asks for.
-for unit in earlyoom nohang nohang-desktop systemd-oomd oomd; do
+# Every peer is off until the director starts the one that the run asks for, and so is what only some runs need.
+for unit in earlyoom nohang nohang-desktop systemd-oomd oomd redis-server; do
     systemctl disable -q "$unit.service" 2>/dev/null || true
 done
 # Housekeeping of the distribution's own would be noise in a five-minute life.
@@ -20,5 +20,5 @@ install -d -o mysql -g mysql /run/mysqld
 mariadbd --user=mysql --bootstrap < /fill.sql
 rm -f /fill.sql /setup.sh
 
-# The kernel's modules of this one machine only: a small initrd is read by an emulated CPU in a moment.
-update-initramfs -u
+# The kernels' modules of this one machine only: a small initrd is read by an emulated CPU in a moment.
+update-initramfs -u -k all

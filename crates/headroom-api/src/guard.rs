@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::frame;
+use crate::settings::{Change, Settings};
 use crate::status::{Rank, Status};
 
 /// The guard answers within this or is not there: it never keeps anybody waiting.
@@ -24,6 +25,31 @@ pub enum Request {
         /// The zone's path, `/` for the machine.
         zone: String,
     },
+    /// Make a process unkillable: its `oom_score_adj` becomes -1000, and relief passes it and its children
+    /// by. Only root and the agent may ask.
+    Protect {
+        /// Which.
+        pid: i32,
+        /// With the pid, which one for ever.
+        start_ticks: u64,
+        /// How much it and its children may take, for `status` to show.
+        budget_kib: Option<u64>,
+    },
+    /// Take the protection of a process and of its children back.
+    Unprotect {
+        /// Which.
+        pid: i32,
+        /// With the pid, which one for ever.
+        start_ticks: u64,
+    },
+    /// All settings.
+    Settings,
+    /// Change settings: all that are named or none. Kept, and in force when the answer comes. Only root
+    /// and the agent may ask.
+    Change {
+        /// The new values.
+        change: Change,
+    },
 }
 
 /// What is answered.
@@ -34,6 +60,22 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Rank`].
     Rank(Rank),
+    /// To [`Request::Protect`] and [`Request::Unprotect`]: it is done.
+    Done,
+    /// To [`Request::Settings`] and [`Request::Change`].
+    Settings(Settings),
+    /// A change named what is no setting, or a value that is not allowed.
+    Wrong {
+        /// The setting.
+        name: String,
+        /// What is allowed instead.
+        why: String,
+    },
+    /// The asker may not ask this.
+    Forbidden {
+        /// Who may.
+        why: String,
+    },
     /// The request could not be answered.
     Refused {
         /// Why.

@@ -7,6 +7,7 @@ use crate::time::rfc3339;
 
 /// Incidents, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct History {
     /// Version of this form.
     pub version: u32,
@@ -18,6 +19,7 @@ pub struct History {
 
 /// One storm with what was done in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Incident {
     /// Its time and number, `2026-11-24T03:09:20Z-7`.
     pub id: String,
@@ -41,6 +43,7 @@ pub struct Incident {
 
 /// One verdict and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Verdict {
     /// When.
     pub time: Option<String>,

@@ -4,6 +4,7 @@
 //! The types of the core are not serializable on purpose: what is decided by may change freely,
 //! what scripts lean on may not.
 
+pub mod agent;
 pub mod exit;
 pub mod explain;
 pub mod frame;
@@ -12,6 +13,8 @@ pub mod history;
 pub mod journal;
 pub mod paths;
 pub mod policy;
+pub mod settings;
 pub mod setup;
 pub mod status;
 pub mod time;
+pub mod tokens;

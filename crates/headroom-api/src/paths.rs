@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The policy an administrator writes.
 pub const POLICY: &str = "/etc/headroom/policy.toml";
+/// The agent's configuration.
+pub const AGENT_CONFIG: &str = "/etc/headroom/agent.toml";
 /// Where further policy files are dropped in, in rising precedence: the vendor's, the administrator's,
 /// those until the next boot.
 pub const POLICY_DIRS: [&str; 3] =
@@ -15,8 +17,14 @@ pub const STATE_DIR: &str = "/var/lib/headroom";
 pub const RUNTIME_DIR: &str = "/run/headroom";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
+/// The user the agent runs as, who may ask the guard for a protection beside root.
+pub const AGENT_USER: &str = "headroom";
+/// What was set by command and API, in the state directory: the guard's own file.
+pub const SETTINGS: &str = "settings.toml";
 /// The guard's socket in the runtime directory.
 pub const GUARD_SOCKET: &str = "guard.sock";
+/// The agent's socket in the runtime directory.
+pub const AGENT_SOCKET: &str = "agent.sock";
 
 /// The runtime directory the command line goes by: `HEADROOM_RUNTIME_DIR`, else the default.
 #[must_use]

@@ -9,6 +9,7 @@ pub const VERSION: u32 = 1;
 
 /// The node as the guard sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// [`VERSION`].
     pub version: u32,
@@ -28,6 +29,7 @@ pub struct Status {
 
 /// Who keeps watch and how well it can.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Guard {
     /// Whether a guard runs; without one the rest was sensed for this answer alone.
     pub running: bool,
@@ -51,6 +53,7 @@ pub struct Guard {
 
 /// A thing the guard would need, and what it does instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Missing {
     /// What is missing.
     pub what: String,
@@ -62,6 +65,7 @@ pub struct Missing {
 
 /// Memory of one zone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Zone {
     /// `/` for the machine, else the cgroup's path.
     pub path: String,
@@ -83,6 +87,7 @@ pub struct Zone {
 
 /// What the processes of a class hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClassTotal {
     /// The class.
     pub class: String,
@@ -94,6 +99,7 @@ pub struct ClassTotal {
 
 /// One process that was made unkillable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Protected {
     /// Which.
     pub pid: i32,
@@ -105,10 +111,15 @@ pub struct Protected {
     pub since: String,
     /// How much it may take.
     pub budget_kib: Option<u64>,
+    /// Resident memory.
+    pub rss_kib: u64,
+    /// The protected process it descends from, when it was not protected itself.
+    pub by: Option<i32>,
 }
 
 /// The kill order of a zone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rank {
     /// [`VERSION`].
     pub version: u32,
@@ -118,6 +129,7 @@ pub struct Rank {
 
 /// One place in the kill order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ranked {
     /// From 1.
     pub position: u64,

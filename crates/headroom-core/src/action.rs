@@ -36,8 +36,13 @@ impl Trigger {
 pub struct Measured {
     /// The zone's limit; the machine's is its RAM.
     pub limit: Kib,
-    /// What could still be taken in it, reclaim of caches included.
+    /// What could still be taken in it, reclaim of caches included, and the share of the free swap
+    /// that the policy counts.
     pub available: Kib,
+    /// How much of `available` is swap.
+    pub swap_counted: Kib,
+    /// All swap that is free.
+    pub swap_free: Kib,
     /// What is never handed out to expendables.
     pub floor: Kib,
     /// How fast `available` falls, in KiB a second; 0 when it does not.
@@ -46,7 +51,7 @@ pub struct Measured {
     pub kills: u32,
     /// Share of the last second in which some task stalled for memory, in per cent.
     pub stall_percent: Option<u8>,
-    /// Evicted pages that were read again, a second.
+    /// Evicted pages that were read again, a second; from swap too.
     pub refaults: Option<u64>,
 }
 
@@ -65,6 +70,20 @@ pub enum Relief {
     Terminate,
     /// SIGKILL, then `process_mrelease(2)`.
     Kill,
+    /// SIGKILL to it and to all of its family: many small ones that only together give back enough, or
+    /// a rule that asks for it.
+    KillFamily {
+        /// How many they are.
+        members: u32,
+        /// What they give back together.
+        gives_back: Kib,
+    },
+    /// SIGKILL to a worker far above its siblings, when nothing expendable is left: one request is lost,
+    /// and its master starts another worker.
+    Trim {
+        /// What a worker of the leanest pool has.
+        usual: Kib,
+    },
     /// Stop it (SIGSTOP): it waits for its turn.
     Pause {
         /// What it is expected to take yet.
@@ -79,6 +98,11 @@ pub enum Relief {
     },
     /// Nothing: no process in the zone may be slain and would give back enough.
     Nothing,
+    /// Nothing for a while: one end after another gave nothing back.
+    Useless {
+        /// How many in a row.
+        ends: u32,
+    },
 }
 
 /// One decision with its reasons.
@@ -139,6 +163,8 @@ pub struct Outcome {
     pub zone: ZoneIndex,
     /// The process as it was when it was chosen.
     pub process: Process,
+    /// What was to come back, its family's with it where that ended too.
+    pub gives_back: Kib,
     /// What became of it.
     pub ending: Ending,
     /// From the first signal to the process's end.
@@ -174,6 +200,11 @@ pub enum Action {
     },
     /// Carry out a verdict.
     Relieve(Verdict),
+    /// SIGKILL to one more of a family whose end was decided.
+    EndToo {
+        /// Whom.
+        id: ProcessId,
+    },
     /// Say what came of one.
     Tell(Outcome),
     /// The storm is over.

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod diagnose;
 pub mod oomlog;
 pub mod policy;
+pub mod settings;
 pub mod setup;
 pub mod snapshot;
 pub mod text;

@@ -130,6 +130,16 @@ pub struct Process {
     pub paused: bool,
     /// The zones below the root it belongs to: bit n is the policy's zone n.
     pub zones: u8,
+    /// What it belongs together with: its session (proc_pid_stat(5)), or its cgroup where the rule
+    /// says `slay = "unit"`. 0 when that is unknown.
+    pub family: u64,
+    /// Whether its rule asks for the whole family when one of it is slain.
+    pub slay_family: bool,
+    /// A worker that serves one request at a time and whose master starts another when it ends.
+    pub is_worker: bool,
+    /// Its owner asked for its protection, or its parent's did: it is neither slain nor paused, and
+    /// keeps the value it has.
+    pub protected: bool,
 }
 
 impl Process {
@@ -138,6 +148,12 @@ impl Process {
     pub fn age(&self, now: Moment) -> Duration {
         const NANOS_PER_TICK: u64 = 10_000_000;
         now.since(Moment(self.id.start_ticks.saturating_mul(NANOS_PER_TICK)))
+    }
+
+    /// Whether relief may ever end it.
+    #[must_use]
+    pub const fn may_be_slain(&self) -> bool {
+        self.class.may_be_slain() && !self.protected
     }
 
     /// Whether it belongs to this zone; all belong to the root.

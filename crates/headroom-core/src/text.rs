@@ -1,5 +1,6 @@
 //! Short texts that processes choose for themselves, kept without allocation and shown harmlessly.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 /// Text of at most `N` bytes, cut there.
@@ -66,6 +67,21 @@ impl<const N: usize> fmt::Debug for ShortText<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }
+}
+
+/// Levenshtein's distance: how many letters to insert, drop or change.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
 }
 
 #[cfg(test)]

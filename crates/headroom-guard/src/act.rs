@@ -16,6 +16,7 @@ use headroom_sys::process::Target;
 use headroom_sys::wait::{Interest, Waiter};
 
 use crate::held::Held;
+use crate::protect;
 use crate::table::Table;
 use crate::tokens::VICTIM;
 
@@ -68,14 +69,18 @@ impl Hands {
         waiter: &Waiter,
         verdict: &Verdict,
     ) -> Option<Report> {
-        let id = verdict.process?.id;
-        if self.dry_run {
+        let process = verdict.process?;
+        let id = process.id;
+        // It may have been protected since it was chosen. Thawing hurts nobody.
+        let is_thaw = matches!(verdict.relief, Relief::Thaw { .. });
+        if self.dry_run || (!is_thaw && protect::at_weighing(proc, process).protected) {
             return Some(Report::Refused);
         }
         match verdict.relief {
             Relief::Pause { .. } => return Some(self.pause(proc, id)),
             Relief::Thaw { .. } => return Some(self.thaw(proc, id)),
-            Relief::Terminate | Relief::Kill | Relief::Nothing => {}
+            Relief::Nothing | Relief::Useless { .. } => return None,
+            Relief::Terminate | Relief::Kill | Relief::KillFamily { .. } | Relief::Trim { .. } => {}
         }
         let target = match self.awaited.iter().position(|(awaited, _)| *awaited == id) {
             Some(at) => self.awaited.swap_remove(at).1,
@@ -90,8 +95,7 @@ impl Hands {
         };
         let sent = match verdict.relief {
             Relief::Terminate => target.terminate(),
-            Relief::Kill => target.kill(),
-            Relief::Pause { .. } | Relief::Thaw { .. } | Relief::Nothing => return None,
+            _ => target.kill(),
         };
         if let Err(error) = sent {
             return Some(report_of(error));
@@ -109,6 +113,17 @@ impl Hands {
             self.awaited.push((id, target));
         }
         Some(Report::Signalled)
+    }
+
+    /// Ends one more of a family. Nobody waits for it: the next scan says whether it is still there.
+    pub(crate) fn end_too(&mut self, proc: &mut Proc, id: ProcessId) {
+        if self.dry_run {
+            return;
+        }
+        if let Ok(target) = Target::open(proc, id) {
+            let _gone_already = target.kill();
+        }
+        self.held.remove(id);
     }
 
     /// Stops a process and looks, now that nothing can change any more, whether it may hold a lock

@@ -245,10 +245,7 @@ fn set_score(senses: &mut Senses, policy: &Policy, hands: &mut Hands, process: &
     if process.ending || process.id.pid == snapshot.own_pid {
         return;
     }
-    let wanted = process
-        .oom_score_adj
-        .and_then(|current| policy.score_to_set(process.class, process.rule, current));
-    if let Some(value) = wanted {
+    if let Some(value) = policy.score_for(process) {
         hands.set_score(proc, snapshot, process.id, value);
     }
 }

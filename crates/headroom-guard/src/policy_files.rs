@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use headroom_api::paths;
 use headroom_core::policy::{Layer, Policy, Problem};
+use headroom_core::settings::Chosen;
 use headroom_sys::file;
+
+use crate::settings_file;
 
 /// A policy longer than this is a mistake.
 const LONGEST: usize = 1 << 20;
@@ -20,6 +23,40 @@ pub struct Loaded {
     pub policy: Policy,
     /// The files, none for the built-in policy alone.
     pub files: Vec<PathBuf>,
+    /// The settings on top of them.
+    pub chosen: Chosen,
+    /// Why the settings that are kept were left out.
+    pub settings_problem: Option<String>,
+    /// What the files say, for trying other settings on it.
+    pub(crate) layers: Vec<Layer>,
+}
+
+impl Loaded {
+    /// The built-in policy alone.
+    pub(crate) fn built_in() -> Self {
+        let (policy, chosen) = (Policy::built_in(), Chosen::default());
+        Self { policy, files: Vec::new(), chosen, settings_problem: None, layers: Vec::new() }
+    }
+
+    /// The same with the settings that are kept in `state_dir` on it. Settings that cannot be believed are
+    /// left out, which is said in `settings_problem`: a policy without them still guards.
+    #[must_use]
+    pub fn with_settings(mut self, state_dir: &Path) -> Self {
+        let read = settings_file::read(state_dir).and_then(|chosen| {
+            let policy = chosen.on(&self.layers).map_err(|problem| problem.to_string())?;
+            Ok((chosen, policy))
+        });
+        match read {
+            Ok((chosen, policy)) => {
+                if !chosen.is_empty() {
+                    self.files.push(state_dir.join(paths::SETTINGS));
+                }
+                (self.chosen, self.policy) = (chosen, policy);
+            }
+            Err(why) => self.settings_problem = Some(why),
+        }
+        self
+    }
 }
 
 /// Why a policy could not be loaded.
@@ -69,7 +106,7 @@ pub fn load_policy(root: &Path, explicit: Option<&Path>) -> Result<Loaded, Polic
         layers.push(layer);
     }
     let policy = Policy::from_layers(&layers).map_err(PolicyError::Wrong)?;
-    Ok(Loaded { policy, files })
+    Ok(Loaded { policy, files, layers, ..Loaded::built_in() })
 }
 
 /// A user's id, from the text of passwd(5).

@@ -187,7 +187,7 @@ impl Writer {
 
     fn happened(&mut self, unix_ms: i64, action: &Action, reflex: Option<Duration>) {
         let entry = match action {
-            Action::Scan | Action::SetScore { .. } => return,
+            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return,
             Action::Open { incident, zone, trigger, measured } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
                 Entry::Opened(Opened {
@@ -228,10 +228,11 @@ impl Writer {
         say(&format!("{would}{}: {reason}", Deed(verdict)));
         let (action, signal) = match verdict.relief {
             Relief::Terminate => ("slay", Some("SIGTERM")),
-            Relief::Kill => ("slay", Some("SIGKILL")),
+            Relief::Kill | Relief::KillFamily { .. } => ("slay", Some("SIGKILL")),
+            Relief::Trim { .. } => ("trim", Some("SIGKILL")),
             Relief::Pause { .. } => ("pause", None),
             Relief::Thaw { .. } => ("thaw", None),
-            Relief::Nothing => ("none", None),
+            Relief::Nothing | Relief::Useless { .. } => ("none", None),
         };
         VerdictEntry {
             incident: verdict.incident,
@@ -245,7 +246,10 @@ impl Writer {
             comm: verdict.process.map(|p| p.comm.to_string()),
             uid: verdict.process.map(|p| p.uid),
             cmdline: verdict.process.map(|p| p.command.to_string()),
-            gives_back_kib: verdict.process.map(|p| p.gives_back.0),
+            gives_back_kib: match verdict.relief {
+                Relief::KillFamily { gives_back, .. } => Some(gives_back.0),
+                _ => verdict.process.map(|p| p.gives_back.0),
+            },
             reason,
             waited_ms: match verdict.relief {
                 Relief::Thaw { waited } => Some(millis(waited)),
@@ -292,7 +296,7 @@ fn outcome_entry(outcome: &Outcome) -> OutcomeEntry {
         pid: outcome.process.id.pid,
         comm: outcome.process.comm.to_string(),
         outcome: outcome.ending.name().into(),
-        freed_kib: (outcome.ending == Ending::Gone).then_some(outcome.process.gives_back.0),
+        freed_kib: (outcome.ending == Ending::Gone).then_some(outcome.gives_back.0),
         took_ms: millis(outcome.took),
         available_before_kib: outcome.available_before.0,
         available_after_kib: outcome.available_after.0,

@@ -21,7 +21,7 @@ pub(crate) struct Senses {
 }
 
 /// A missing zone is looked for this often.
-const LOOK_FOR_ZONES: u32 = 64;
+const LOOK_FOR_ZONES: u32 = 5;
 
 impl Senses {
     pub(crate) fn open(root: &std::path::Path, policy: &Policy) -> Result<Self, ReadError> {

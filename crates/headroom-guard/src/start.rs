@@ -12,6 +12,8 @@ use headroom_api::time::rfc3339;
 use headroom_core::decide::State;
 use headroom_core::policy::Policy;
 use headroom_sys::ReadError;
+use headroom_sys::cgroup::Layout;
+use headroom_sys::kmsg::KernelLog;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
 use headroom_sys::peer::listen_at;
@@ -29,8 +31,8 @@ use crate::policy_files::load_policy;
 use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
-use crate::serve;
-use crate::tokens::{BELL, PRESSURE, SIGNAL, ZONE};
+use crate::serve::{self, Server};
+use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
 use crate::{Loaded, RELEASE};
@@ -50,8 +52,7 @@ pub fn run(options: &Options) -> Exit {
         }
         Err(error) => {
             // An unguarded node helps nobody: the built-in policy stands in, and it is said.
-            let policy = Policy::built_in();
-            return guard(options, Loaded { policy, files: Vec::new() }, Some(error.to_string()));
+            return guard(options, Loaded::built_in(), Some(error.to_string()));
         }
     };
     guard(options, loaded, None)
@@ -84,6 +85,7 @@ pub fn thaw(options: &Options) -> Exit {
 }
 
 fn guard(options: &Options, loaded: Loaded, bad_policy: Option<String>) -> Exit {
+    let loaded = loaded.with_settings(&options.state_dir);
     let senses = match Senses::open(&options.root, &loaded.policy) {
         Ok(senses) => senses,
         Err(error) => {
@@ -93,7 +95,16 @@ fn guard(options: &Options, loaded: Loaded, bad_policy: Option<String>) -> Exit 
         }
     };
     match Watch::start(options, loaded.policy, senses, bad_policy) {
-        Ok(watch) => watch.run(),
+        Ok(mut watch) => {
+            if let Some(why) = loaded.settings_problem {
+                watch.about.missing.push(missing(
+                    "the settings",
+                    why,
+                    "the policy alone is in force",
+                ));
+            }
+            watch.run()
+        }
         Err(error) => {
             say(&format!("cannot wait for signals: {error}"));
             Exit::Failed
@@ -131,7 +142,9 @@ impl Watch {
         }
         match listen(options) {
             Ok(listener) => {
-                if let Err(e) = serve::start(listener, Arc::clone(&shared), Arc::clone(&bell)) {
+                let (shared, bell) = (Arc::clone(&shared), Arc::clone(&bell));
+                let server = Server { shared, bell, options: options.clone(), dry_run };
+                if let Err(e) = serve::start(listener, server) {
                     lacking.push(missing("the socket's thread", e, "status looks for itself"));
                 }
             }
@@ -154,6 +167,7 @@ impl Watch {
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
+        let log = open_log(options, &senses, &waiter, lacking);
         if !dry_run {
             protect_itself(&mut senses, lacking);
         }
@@ -175,6 +189,7 @@ impl Watch {
             actions: Vec::with_capacity(senses.snapshot.processes.len() * 2 + 256),
             hands,
             births,
+            log,
             woken: own::now(),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
@@ -209,6 +224,31 @@ fn open_trigger(
         Err(error) => {
             let instead = "pressure is read at each look instead";
             lacking.push(missing("a PSI trigger", error, instead));
+            None
+        }
+    }
+}
+
+/// The kernel's log, where its kills are told in no better way: without cgroup v2 there are no memory
+/// events to wait for, without PSI nothing wakes the guard when the machine as a whole is short.
+fn open_log(
+    options: &Options,
+    senses: &Senses,
+    waiter: &Waiter,
+    lacking: &mut Vec<Missing>,
+) -> Option<KernelLog> {
+    if senses.cgroups.layout() == Layout::V2 && senses.snapshot.pressure.is_some() {
+        return None;
+    }
+    let opened = KernelLog::open(&options.root).map_err(|refused| refused.to_string());
+    let watched = opened.and_then(|log| {
+        let added = waiter.add(&log, Interest::Readable, LOG);
+        added.map(|()| log).map_err(|error| error.to_string())
+    });
+    match watched {
+        Ok(log) => Some(log),
+        Err(why) => {
+            lacking.push(missing("the kernel's kill messages", why, "its counters are polled"));
             None
         }
     }

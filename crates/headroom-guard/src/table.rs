@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
-use headroom_core::policy::{Class, Identity, Policy};
+use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::proc::{Proc, Stat};
+
+use crate::protect;
 
 /// For this long after its first sight a process is examined at most scans.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub(crate) struct Table {
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
     pub(crate) forbidden: u32,
+    /// Who was protected by a request.
+    pub(crate) granted: Vec<ProcessId>,
 }
 
 impl Table {
@@ -53,6 +57,7 @@ impl Table {
             next_memos: Vec::with_capacity(LEAST_ROOM),
             malformed: 0,
             forbidden: 0,
+            granted: Vec::with_capacity(protect::MOST),
         }
     }
 
@@ -110,7 +115,9 @@ impl Table {
             Process { id, ..Process::default() },
             Memo { first_seen: now, examined: now },
         ));
-        let process = examine(proc, updated(process, &stat), policy);
+        let parent = at_pid(&snapshot.processes, stat.parent).copied();
+        let kin = Kin { parent, session: stat.session, granted: &self.granted };
+        let process = examine(proc, updated(process, &stat), policy, &kin);
         let memo = Memo { examined: now, ..memo };
         match place {
             Ok(at) => {
@@ -185,7 +192,11 @@ impl Table {
                 Some(p) if !is_due(p, &stat, memo, now) => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
-                    let examined = examine(proc, updated(fresh, &stat), policy);
+                    let parent = at_pid(&self.next_processes, stat.parent)
+                        .or_else(|| at_pid(&snapshot.processes, stat.parent))
+                        .copied();
+                    let kin = Kin { parent, session: stat.session, granted: &self.granted };
+                    let examined = examine(proc, updated(fresh, &stat), policy, &kin);
                     (examined, Memo { examined: now, ..memo })
                 }
             };
@@ -198,6 +209,12 @@ impl Table {
         snapshot.scanned = now;
         Ok(())
     }
+}
+
+/// The process of that pid.
+fn at_pid(processes: &[Process], pid: i32) -> Option<&Process> {
+    let at = processes.binary_search_by_key(&pid, |p| p.id.pid).ok()?;
+    processes.get(at)
 }
 
 /// Where the process of that pid stands in the table, or would.
@@ -229,8 +246,16 @@ fn updated(process: Process, stat: &Stat) -> Process {
     }
 }
 
+/// What a process is by its relations.
+struct Kin<'a> {
+    /// Its parent, when that is in the table.
+    parent: Option<Process>,
+    session: i32,
+    granted: &'a [ProcessId],
+}
+
 /// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
-fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
+fn examine(proc: &mut Proc, process: Process, policy: &Policy, kin: &Kin<'_>) -> Process {
     let pid = process.id.pid;
     let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
     let mut parent_exe = [0; 512];
@@ -240,7 +265,7 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
     let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
     let cgroup = proc.cgroup(pid, &mut cgroup).ok();
     let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
-    let (class, rule) = policy.classify(&Identity {
+    let who = Identity {
         uid,
         comm: process.comm.as_bytes(),
         exe,
@@ -248,8 +273,17 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
         cgroup,
         parent_uid,
         parent_exe,
-    });
-    Process {
+    };
+    let parent = kin.parent.as_ref().map(|parent| parent.comm.as_bytes());
+    let (class, rule) = policy.classify_child_of(parent, &who);
+    let slay = policy.rule(rule).map(|rule| rule.slay).unwrap_or_default();
+    let process = Process {
+        family: match slay {
+            Slay::Unit => unit_family(cgroup.unwrap_or_default()),
+            Slay::Process | Slay::Session => session_family(kin.session),
+        },
+        slay_family: slay != Slay::Process,
+        is_worker: who.role() == Some(Role::PhpFpmWorker),
         uid,
         command: CommandLine::new(cmdline.unwrap_or_default()),
         class,
@@ -257,7 +291,8 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy) -> Process {
         oom_score_adj: proc.oom_score_adj(pid).ok(),
         zones: zones_of(cgroup.unwrap_or_default(), policy),
         ..process
-    }
+    };
+    Process { protected: protect::is_protected(proc, &process, kin.parent, kin.granted), ..process }
 }
 
 fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
@@ -272,12 +307,27 @@ fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
     bits
 }
 
+/// A session that the kernel names; what has none of its own belongs together with nobody.
+fn session_family(session: i32) -> u64 {
+    u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
+}
+
+/// A cgroup by its path (FNV-1a), apart from all sessions' numbers.
+fn unit_family(cgroup: &[u8]) -> u64 {
+    let hash = cgroup.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash | 1 << 63
+}
+
 /// What its end would return: only asked of those whose end may be considered.
 fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
-    if !process.class.may_be_slain() {
+    if !(process.class.may_be_slain() || process.is_worker) {
         return process;
     }
     let pid = process.id.pid;
+    // Who was protected since it was last examined must not be chosen now.
+    let process = protect::at_weighing(proc, process);
     let own = proc.statm(pid).map_or(process.rss, |m| m.resident.saturating_sub(m.shared));
     let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
     Process { gives_back: own.saturating_add(swapped), ..process }

@@ -10,5 +10,7 @@ pub(crate) const PRESSURE: u64 = 2;
 pub(crate) const ZONE: u64 = 3;
 /// The proc connector: something happened to a process.
 pub(crate) const BIRTH: u64 = 5;
+/// The kernel's log.
+pub(crate) const LOG: u64 = 6;
 /// A victim's pidfd.
 pub(crate) const VICTIM: u64 = 4;

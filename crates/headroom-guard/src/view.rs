@@ -2,24 +2,27 @@
 //! form by whoever answers.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use headroom_api::history;
 use headroom_api::journal::{Entry, Record};
 use headroom_api::status::{
-    ClassTotal, Guard, Missing, Rank, Ranked, Status, VERSION, Zone as WireZone,
+    ClassTotal, Guard, Missing, Protected, Rank, Ranked, Status, VERSION, Zone as WireZone,
 };
+use headroom_api::{history, paths};
 use headroom_core::action::Measured;
 use headroom_core::decide::{State, decide, rank};
 use headroom_core::policy::{Class, Policy};
-use headroom_core::snapshot::{Pressure, Process, Snapshot, ZoneIndex};
+use headroom_core::snapshot::{Pressure, Process, ProcessId, Snapshot, ZoneIndex};
 use headroom_sys::ReadError;
 
 use crate::RELEASE;
 use crate::abilities::Abilities;
+use crate::peers;
+use crate::protect::Grants;
 use crate::sense::Senses;
 use crate::table::class_total;
 
@@ -46,12 +49,53 @@ pub(crate) struct Shared {
     view: Mutex<Option<View>>,
     published: Condvar,
     remembered: Mutex<VecDeque<Record>>,
+    /// Who was protected by a request.
+    pub(crate) grants: Grants,
+    regranted: AtomicBool,
+    reload: AtomicBool,
 }
 
 impl Shared {
     /// Whether somebody waits for a view. Asked by the loop; clears the wish.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Asks the loop to read the policy anew.
+    pub(crate) fn ask_reload(&self) {
+        self.reload.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody asked for that.
+    pub(crate) fn is_reload_asked(&self) -> bool {
+        self.reload.load(Ordering::Acquire)
+    }
+
+    /// As [`Self::is_reload_asked`]. Asked by the loop; clears the wish.
+    pub(crate) fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::AcqRel)
+    }
+
+    /// Wishes for a view.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Release);
+    }
+
+    /// Says that protections have changed.
+    pub(crate) fn note_grants(&self) {
+        self.regranted.store(true, Ordering::Release);
+    }
+
+    /// Takes in who was protected, if that has changed. Asked by the loop, which waits for nobody.
+    pub(crate) fn take_grants(&self, granted: &mut Vec<ProcessId>) -> bool {
+        if !self.regranted.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        let copied = self.grants.copy_to(granted);
+        if !copied {
+            self.note_grants();
+        }
+        copied
     }
 
     /// Publishes a view, unless somebody reads the last one just now: the loop waits for nobody.
@@ -61,7 +105,7 @@ impl Shared {
                 *view = Some(make());
                 self.published.notify_all();
             }
-            Err(_) => self.wanted.store(true, Ordering::Release),
+            Err(_) => self.want(),
         }
     }
 
@@ -69,7 +113,7 @@ impl Shared {
     pub(crate) fn ask(&self, patience: Duration, wake: impl Fn()) -> Option<View> {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         *view = None;
-        self.wanted.store(true, Ordering::Release);
+        self.want();
         wake();
         let (mut view, _) = self
             .published
@@ -121,7 +165,9 @@ pub fn look_once(root: &Path, policy: &Policy) -> Result<(Status, Rank), ReadErr
         policy: policy.clone(),
         snapshot: senses.snapshot,
     };
-    Ok((view.status(Vec::new()), view.rank("/").unwrap_or_default()))
+    let users = fs::read_to_string(paths::under(root, "/etc/passwd")).unwrap_or_default();
+    let protected = Grants::default().shown(&view.snapshot, &users);
+    Ok((view.status(Vec::new(), protected), view.rank("/").unwrap_or_default()))
 }
 
 /// The measurements of all zones, the machine first.
@@ -143,15 +189,21 @@ pub(crate) fn zone_path(policy: &Policy, zone: ZoneIndex) -> String {
 
 impl View {
     /// The view as `status`.
-    pub(crate) fn status(&self, incidents: Vec<history::Incident>) -> Status {
+    pub(crate) fn status(
+        &self,
+        incidents: Vec<history::Incident>,
+        protected: Vec<Protected>,
+    ) -> Status {
         let mut next = self.rank("/").unwrap_or_default().rank;
         next.truncate(NEXT);
+        let mut guard = self.guard.clone();
+        guard.missing.extend(peers::running(&self.snapshot));
         Status {
             version: VERSION,
-            guard: self.guard.clone(),
+            guard,
             zones: zones(&self.policy).filter_map(|zone| self.zone(zone)).collect(),
             classes: Class::ALL.iter().rev().map(|class| self.class(*class)).collect(),
-            protected: Vec::new(),
+            protected,
             next,
             incidents,
         }

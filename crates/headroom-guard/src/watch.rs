@@ -11,6 +11,7 @@ use headroom_core::action::{Action, Report};
 use headroom_core::decide::{State, decide};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
+use headroom_sys::kmsg::KernelLog;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
 use headroom_sys::psi::Trigger;
@@ -20,12 +21,13 @@ use headroom_sys::wait::{Bell, Waiter};
 use crate::act::Hands;
 use crate::birth::Births;
 use crate::options::Options;
+use crate::peers;
 use crate::policy_files::load_policy;
 use crate::record::{Note, Recorder};
 use crate::say::say;
 use crate::sense::Senses;
 use crate::start::watch_zones;
-use crate::tokens::{BELL, BIRTH, PRESSURE, SIGNAL, VICTIM, ZONE};
+use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
 use crate::view::{Shared, View, measured_of};
 use crate::{Loaded, RELEASE};
 
@@ -34,6 +36,16 @@ const SCANS_A_TURN: u32 = 2;
 
 /// From one turn to the next when an expendable was born meanwhile.
 const NEWBORN_TURN: Duration = Duration::from_millis(50);
+
+/// Records of the kernel's log read in one go.
+const LOG_RECORDS: u32 = 256;
+
+/// Whether a line of the kernel's is an OOM kill: `Killed process N`, with `Out of memory: ` or
+/// `Memory cgroup out of memory: ` before it.
+fn is_kill(text: &[u8]) -> bool {
+    let mark = b"Killed process ";
+    text.windows(mark.len()).take(64).any(|window| window == mark)
+}
 
 /// What the loop can be woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +62,8 @@ enum Event {
     Request,
     /// Something happened to a process: after all that may call for relief.
     Birth,
+    /// The kernel wrote to its log; a kill is told as [`Event::Kill`].
+    Log,
     /// The time to look again has come.
     Tick,
     /// The signal asks to read the policy again.
@@ -66,6 +80,7 @@ const fn event_of(token: u64) -> Event {
         ZONE => Event::Kill,
         VICTIM => Event::Ended,
         BIRTH => Event::Birth,
+        LOG => Event::Log,
         _ => Event::Tick,
     }
 }
@@ -89,6 +104,8 @@ pub(crate) struct Watch {
     pub(crate) bell: Arc<Bell>,
     /// Kept open, and never asked: the kernel drops the trigger with its file.
     pub(crate) _pressure: Option<Trigger>,
+    /// Read where the kernel tells of its kills in no better way.
+    pub(crate) log: Option<KernelLog>,
     pub(crate) notifier: Option<Notifier>,
     pub(crate) about: Guard,
     pub(crate) woken: Moment,
@@ -102,6 +119,9 @@ impl Watch {
             let _nobody_waits = notifier.ready();
         }
         loop {
+            if self.shared.take_reload() {
+                self.reload();
+            }
             let wait = self.turn();
             if let Some(notifier) = &self.notifier {
                 let _nobody_waits = notifier.watchdog();
@@ -117,6 +137,7 @@ impl Watch {
                 | Event::Kill
                 | Event::Request
                 | Event::Birth
+                | Event::Log
                 | Event::Signal => {}
             }
         }
@@ -128,6 +149,7 @@ impl Watch {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
+        self.take_in_grants();
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
             if !self.actions.contains(&Action::Scan) {
@@ -143,10 +165,28 @@ impl Watch {
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
         }
+        // In this order: whoever changed a setting asks for a reload and then wants a view, and must see
+        // the setting in force.
         if self.shared.is_wanted() {
+            if self.shared.is_reload_asked() {
+                self.shared.want();
+                return Duration::ZERO;
+            }
             self.publish();
         }
         wait
+    }
+
+    /// Looks at those anew who were protected, or are not any more, before anything is decided.
+    fn take_in_grants(&mut self) {
+        let Senses { proc, table, snapshot, .. } = &mut self.senses;
+        if !self.shared.take_grants(&mut table.granted) {
+            return;
+        }
+        for at in 0..table.granted.len() {
+            let pid = table.granted[at].pid;
+            let _ended = table.examine_one(proc, snapshot, &self.policy, pid, self.woken);
+        }
     }
 
     fn decide_and_act(&mut self) -> Duration {
@@ -166,6 +206,7 @@ impl Watch {
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 self.hands.set_score(proc, snapshot, id, value);
             }
+            Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
                 let proc = &mut self.senses.proc;
                 let report = self.hands.relieve(proc, &self.waiter, &verdict);
@@ -190,7 +231,7 @@ impl Watch {
             let left = until.since(own::now());
             let event = self.first_of_all(left.min(self.births.patience()));
             let is_early = event == Event::Tick && self.births.patience() < left;
-            if left.is_zero() || !(event == Event::Birth || is_early) {
+            if left.is_zero() || !(matches!(event, Event::Birth | Event::Log) || is_early) {
                 return event;
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
@@ -215,12 +256,29 @@ impl Watch {
                 Some(Caught::Stop) => Event::Stop,
                 None => Event::Tick,
             },
+            Event::Log if self.kernel_killed() => Event::Kill,
             Event::Request => {
                 let _rung = self.bell.silence();
                 event
             }
             _ => event,
         }
+    }
+
+    /// Reads what the kernel logged, and says whether it told of a kill (mm/oom_kill.c).
+    fn kernel_killed(&mut self) -> bool {
+        let Some(log) = &mut self.log else { return false };
+        let mut killed = false;
+        for _ in 0..LOG_RECORDS {
+            match log.next_record() {
+                Ok(None) => break,
+                Ok(Some(record)) => {
+                    killed |= record.facility == 0 && is_kill(record.text);
+                }
+                Err(_) => {}
+            }
+        }
+        killed
     }
 
     /// Takes in the victims that have ended.
@@ -232,9 +290,14 @@ impl Watch {
 
     /// SIGHUP: the policy anew. A bad one changes nothing.
     fn reload(&mut self) {
-        let line = match load_policy(&self.options.root, self.options.policy.as_deref()) {
+        let Options { root, policy, state_dir, .. } = &self.options;
+        let loaded = load_policy(root, policy.as_deref()).map(|l| l.with_settings(state_dir));
+        let line = match loaded {
             Err(error) => format!("policy: {error}; the old one stays in force"),
-            Ok(Loaded { policy, files }) => {
+            Ok(Loaded { settings_problem: Some(why), .. }) => {
+                format!("settings: {why}; what was in force stays so")
+            }
+            Ok(Loaded { policy, files, .. }) => {
                 self.policy = Arc::new(policy);
                 self.recorder.note(Note::Policy(Arc::clone(&self.policy)));
                 self.about.policy = self.policy.name().into();
@@ -281,6 +344,10 @@ impl Watch {
         }
         for lack in &self.about.missing {
             let line = format!("missing: {} ({}); instead: {}", lack.what, lack.why, lack.instead);
+            self.recorder.note(Note::Say(line.into()));
+        }
+        for peer in peers::running(&self.senses.snapshot) {
+            let line = format!("beside another guard: {}; {}", peer.why, peer.instead);
             self.recorder.note(Note::Say(line.into()));
         }
         self.recorder.note(Note::Started(Box::new(Started {

@@ -5,6 +5,7 @@
 //! calls it when there is no memory left. What is gone, what is forbidden and what is malformed
 //! are three different answers ([`ReadError`]).
 
+pub mod caller;
 pub mod cgroup;
 pub mod connector;
 pub mod error;

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use rustix::fd::{AsFd, AsRawFd as _};
+use rustix::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, chmod, chownat, fchmod, unlink};
 use rustix::io::Errno;
 use rustix::net::{
@@ -60,6 +60,101 @@ pub fn peer_of(stream: impl AsFd) -> Result<Peer, ReadError> {
         return Err(ReadError::Malformed { what: "a socket that is not connected has no peer" });
     }
     Ok(Peer { pid: credentials.pid, uid: credentials.uid, gid: credentials.gid })
+}
+
+/// Most groups of one process (`NGROUPS_MAX`).
+const GROUPS: usize = 65_536;
+
+/// The supplementary groups of the process at the other end (`SO_PEERGROUPS`), as they were when it
+/// connected.
+///
+/// # Errors
+/// When it is no connected Unix socket.
+pub fn groups_of(stream: impl AsFd) -> Result<Vec<u32>, ReadError> {
+    let mut groups = vec![0_u32; 64];
+    loop {
+        let bytes = groups.len() * size_of::<u32>();
+        let mut len = libc::socklen_t::try_from(bytes).unwrap_or(libc::socklen_t::MAX);
+        // SAFETY: `groups` is room for `len` bytes, both outlive the call, and the descriptor is
+        // borrowed and so open for as long as it lasts.
+        let answer = unsafe {
+            libc::getsockopt(
+                stream.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        let needed = usize::try_from(len).unwrap_or(0) / size_of::<u32>();
+        if answer == 0 {
+            groups.truncate(needed);
+            return Ok(groups);
+        }
+        let errno = std::io::Error::last_os_error();
+        match Errno::from_io_error(&errno) {
+            // The kernel says how much room it needs.
+            Some(Errno::RANGE) if needed > groups.len() && needed <= GROUPS => {
+                groups.resize(needed, 0);
+            }
+            errno => return Err(errno.unwrap_or(Errno::INVAL).into()),
+        }
+    }
+}
+
+/// `SO_PEERPIDFD`, since Linux 6.5 (include/uapi/asm-generic/socket.h).
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// The process at the other end itself, not its number: by `SO_PEERPIDFD`, which cannot be mistaken,
+/// and before Linux 6.5 by opening the peer's pid, which must be done while it cannot have been given
+/// away: at once, and by a caller who then asks for the peer's start time.
+///
+/// # Errors
+/// [`ReadError::Gone`] when it has ended or is in another pid namespace.
+pub fn pidfd_of(stream: impl AsFd) -> Result<OwnedFd, ReadError> {
+    let mut raw: libc::c_int = -1;
+    let mut len = 4;
+    // SAFETY: `raw` is room for `len` bytes, both outlive the call, and the descriptor is borrowed
+    // and so open for as long as it lasts.
+    let answer = unsafe {
+        libc::getsockopt(
+            stream.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut raw).cast(),
+            &raw mut len,
+        )
+    };
+    if answer == 0 && raw >= 0 {
+        // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+        return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
+    }
+    let peer = peer_of(&stream)?;
+    let pid = rustix::process::Pid::from_raw(peer.pid).ok_or(ReadError::Gone)?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+/// The first socket that systemd opened for this process (sd_listen_fds(3)), if it listens on a Unix
+/// socket. To be asked once, at the start and before threads: it takes the variables that name it away.
+#[must_use]
+pub fn inherited_socket() -> Option<UnixListener> {
+    /// `SD_LISTEN_FDS_START`
+    const FIRST: i32 = 3;
+    let meant = std::env::var("LISTEN_PID").ok()?.parse() == Ok(crate::own::own_pid());
+    let count: u32 = std::env::var("LISTEN_FDS").ok()?.parse().ok()?;
+    if !meant || count == 0 {
+        return None;
+    }
+    // SAFETY: systemd left this descriptor open for this process alone, and nobody else here knows it.
+    let socket = unsafe { OwnedFd::from_raw_fd(FIRST) };
+    let is_listening = rustix::net::sockopt::socket_acceptconn(&socket).unwrap_or(false);
+    let is_unix = rustix::net::sockopt::socket_domain(&socket) == Ok(AddressFamily::UNIX);
+    if !(is_listening && is_unix) {
+        return None;
+    }
+    // What this process starts must not inherit it.
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(UnixListener::from(socket))
 }
 
 /// Listens at `path`, for those whom `mode` lets write, with the group `gid` when one is given.
@@ -127,6 +222,18 @@ mod tests {
             gid: rustix::process::getegid().as_raw(),
         };
         assert_eq!(peer_of(&server), Ok(own));
+    }
+
+    #[test]
+    fn the_peer_is_known_by_its_groups_and_by_itself() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let own = rustix::process::getgroups().unwrap();
+        let own: Vec<_> = own.into_iter().map(Gid::as_raw).collect();
+        assert_eq!(groups_of(&ours), Ok(own));
+        let pidfd = pidfd_of(&theirs).unwrap();
+        let about = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap();
+        let pid = about.lines().find_map(|l| l.strip_prefix("Pid:")).unwrap();
+        assert_eq!(pid.trim().parse(), Ok(crate::own::own_pid()));
     }
 
     #[test]

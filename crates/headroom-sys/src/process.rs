@@ -110,7 +110,7 @@ impl Target {
     /// Whether all its threads have ended. Its memory may take a moment longer to be free.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.ends_within(Duration::ZERO)
+        has_ended(&self.pidfd)
     }
 
     /// Waits for its end, at most that long, and says whether it has come.
@@ -131,6 +131,13 @@ impl AsFd for Target {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+}
+
+/// Whether all threads of the process behind a pidfd have ended.
+pub(crate) fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut watched = [PollFd::new(pidfd, PollFlags::IN)];
+    let now = Timespec::default();
+    retry_on_intr(|| poll(&mut watched, Some(&now))).is_ok_and(|ready| ready > 0)
 }
 
 /// `process_mrelease(pidfd, 0)`, which rustix does not have.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::cache::{Cache, Entry};
 use crate::hash::Recipe;
@@ -27,11 +28,42 @@ pub(crate) struct Image {
     pub(crate) hash: String,
     /// The root disk.
     pub(crate) disk: PathBuf,
-    /// The kernel.
-    pub(crate) kernel: PathBuf,
-    /// The initial RAM disk.
-    pub(crate) initrd: PathBuf,
+    folder: PathBuf,
     _entry: Entry,
+}
+
+/// Which of the image's kernels boots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kernel {
+    /// Debian stable's.
+    #[default]
+    Stable,
+    /// The newest in Debian's backports.
+    Backports,
+}
+
+impl Kernel {
+    /// Both, as `backports.sh` names their files.
+    const ALL: [Self; 2] = [Self::Stable, Self::Backports];
+
+    /// As it stands in arguments and file names.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Backports => "backports",
+        }
+    }
+
+    fn files(self) -> [String; 2] {
+        ["vmlinuz", "initrd"].map(|kind| format!("{}.{kind}", self.word()))
+    }
+}
+
+impl Image {
+    /// A kernel and its initial RAM disk.
+    pub(crate) fn kernel(&self, kernel: Kernel) -> [PathBuf; 2] {
+        kernel.files().map(|name| self.folder.join(name))
+    }
 }
 
 /// The image of this source tree, from the cache if it is there.
@@ -40,7 +72,7 @@ pub(crate) fn image() -> Result<Image> {
     let source = places::lab().join("image");
     let packages = packages(&fs::read_to_string(source.join("packages.txt"))?);
     let base = Recipe::default().text("suite", SUITE).text("packages", &packages.join(" "));
-    let base = base.text("revision", REVISION).name();
+    let base = base.text("revision", REVISION).path(&source.join("backports.sh"))?.name();
     let hash = Recipe::default()
         .text("base", &base)
         .text("size", DISK_SIZE)
@@ -49,16 +81,11 @@ pub(crate) fn image() -> Result<Image> {
         .path(&source.join("fill.sql"))?
         .name();
     let entry = cache.entry("disk", &hash, |folder| {
-        let packages = cache.entry("packages", &base, |folder| bootstrap(&packages, folder))?;
+        let packages =
+            cache.entry("packages", &base, |folder| bootstrap(&packages, &source, folder))?;
         build_disk(&packages.path.join("root.tar"), &source, folder)
     })?;
-    Ok(Image {
-        hash,
-        disk: entry.path.join("disk.img"),
-        kernel: entry.path.join("vmlinuz"),
-        initrd: entry.path.join("initrd"),
-        _entry: entry,
-    })
+    Ok(Image { hash, disk: entry.path.join("disk.img"), folder: entry.path.clone(), _entry: entry })
 }
 
 /// The names in a list with comments.
@@ -67,11 +94,13 @@ fn packages(list: &str) -> Vec<String> {
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
-fn bootstrap(packages: &[String], folder: &Path) -> Result<()> {
+fn bootstrap(packages: &[String], source: &Path, folder: &Path) -> Result<()> {
     say(&format!("packages: Debian {SUITE} and {} packages, about a minute", packages.len()));
     let mut command = Command::new("mmdebstrap");
-    command.args(["--variant=minbase", &format!("--include={}", packages.join(",")), SUITE]);
-    run(command.arg(folder.join("root.tar")))
+    let mut hook = std::ffi::OsString::from("--customize-hook=");
+    hook.push(source.join("backports.sh"));
+    command.args(["--variant=minbase", &format!("--include={}", packages.join(","))]);
+    run(command.arg(hook).arg(SUITE).arg(folder.join("root.tar")))
 }
 
 fn build_disk(packages: &Path, source: &Path, folder: &Path) -> Result<()> {
@@ -86,25 +115,14 @@ fn build_disk(packages: &Path, source: &Path, folder: &Path) -> Result<()> {
         run(&mut copy)?;
     }
     run(Command::new("chroot").arg(&root).args(["/bin/sh", "/setup.sh"]))?;
-    for name in ["vmlinuz", "initrd"] {
-        let prefix = if name == "initrd" { "initrd.img-" } else { "vmlinuz-" };
-        let found = find(&root.join("boot"), prefix)?;
-        fs::copy(found, folder.join(name))?;
+    for name in Kernel::ALL.iter().flat_map(|kernel| kernel.files()) {
+        let from = root.join("boot").join(&name);
+        fs::copy(&from, folder.join(&name)).with_context(|| from.display().to_string())?;
     }
     say("disk: writing the file system");
     make_file_system(&root, &folder.join("disk.img"), DISK_SIZE)?;
     fs::remove_dir_all(&root)?;
     Ok(())
-}
-
-fn find(folder: &Path, prefix: &str) -> Result<PathBuf> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            return Ok(entry.path());
-        }
-    }
-    anyhow::bail!("{} holds no {prefix}*", folder.display())
 }
 
 /// Makes a disk image from a folder, without mounting anything.

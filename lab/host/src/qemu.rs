@@ -104,15 +104,16 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
         run.policy.word(),
         run.hold,
         machine.rate,
-        run.swap_mib
+        run.swap_word()
     );
+    let [kernel, initrd] = image.kernel(machine.kernel);
     // A node must not outlive whoever waits for it.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none"]);
     command.args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"]);
     command.args(["-icount", &format!("shift={},sleep=on", machine.shift)]);
     command.args(["-m", &machine.mem_mib.to_string(), "-rtc", &format!("base={CLOCK},clock=vm")]);
-    command.arg("-kernel").arg(&image.kernel).arg("-initrd").arg(&image.initrd);
+    command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
     command.args(["-append", &words, "-no-reboot", "-nic", "none"]);
     command.args(["-drive", &drive(&image.disk, &format!("snapshot=on,{throttle}"))]);
     command.args(["-drive", &drive(disks.run, "readonly=on")]);

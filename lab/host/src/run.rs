@@ -64,7 +64,11 @@ impl Lab {
         let results_disk = sparse(&scratch.path().join("results.img"), RESULTS_MIB)?;
         let swap_disk = scratch.path().join("swap.img");
         let swap_mib = u64::from(run.swap_mib);
-        let swap_disk = if swap_mib == 0 { None } else { Some(sparse(&swap_disk, swap_mib)?) };
+        let swap_disk = if swap_mib == 0 || run.machine.zram {
+            None
+        } else {
+            Some(sparse(&swap_disk, swap_mib)?)
+        };
         let disks = Disks { run: &run_disk, results: &results_disk, swap: swap_disk.as_deref() };
 
         progress::say(&format!("{} {}: booting the node", run.scenario, run.guard));

@@ -9,6 +9,7 @@ use lab_facts::setting;
 use serde::Serialize;
 
 use crate::hash::Recipe;
+use crate::image::Kernel;
 use crate::places;
 
 /// Raised when the way of measuring changes so that older rows cannot stand beside newer ones.
@@ -57,6 +58,12 @@ pub(crate) struct Machine {
     /// Swap of the node, 0 for none [default: the scenario's own, mostly 0]
     #[arg(long, value_name = "MIB")]
     pub(crate) swap_mib: Option<u32>,
+    /// The swap is compressed memory and not a disk
+    #[arg(long)]
+    pub(crate) zram: bool,
+    /// Debian stable's kernel, or the newest in its backports
+    #[arg(long, value_enum, default_value = "stable")]
+    pub(crate) kernel: Kernel,
     /// Disk operations a second
     #[arg(long, default_value_t = 3000)]
     pub(crate) iops: u32,
@@ -129,7 +136,8 @@ impl Run {
         let policy = if self.is_own() { self.policy.word() } else { "" };
         let node =
             [machine.mem_mib, self.swap_mib, machine.iops, machine.shift, machine.rate, self.hold];
-        let node = format!("{node:?} {policy}");
+        let (kernel, zram) = (machine.kernel.word(), machine.zram);
+        let node = format!("{node:?} {kernel} {zram} {policy}");
         let files = places::lab().join("image/run");
         Ok(Recipe::default()
             .text("measure", MEASURE)
@@ -140,16 +148,30 @@ impl Run {
             .name())
     }
 
+    /// The node's swap as its director is told: how much, and of which kind.
+    pub(crate) fn swap_word(&self) -> String {
+        match (self.swap_mib, self.machine.zram) {
+            (0, _) => "none".to_owned(),
+            (_, false) => "disk".to_owned(),
+            (mib, true) => format!("zram:{mib}"),
+        }
+    }
+
     /// The node in words.
     pub(crate) fn node(&self) -> String {
-        let swap = match self.swap_mib {
-            0 => "no swap".to_owned(),
-            mib => format!("{mib} MiB of swap"),
+        let swap = match (self.swap_mib, self.machine.zram) {
+            (0, _) => "no swap".to_owned(),
+            (mib, false) => format!("{mib} MiB of swap"),
+            (mib, true) => format!("{mib} MiB of swap in zram"),
+        };
+        let kernel = match self.machine.kernel {
+            Kernel::Stable => "",
+            Kernel::Backports => ", the kernel of Debian's backports",
         };
         let (mem, iops) = (self.machine.mem_mib, self.machine.iops);
         let core = 1000 >> self.machine.shift;
         format!(
-            "{mem} MiB, {swap}, {iops} disk operations and {core} million instructions a second"
+            "{mem} MiB, {swap}, {iops} disk operations and {core} million instructions a second{kernel}"
         )
     }
 
@@ -169,6 +191,12 @@ impl Run {
             if let Some(value) = value {
                 command.push_str(&format!(" --{name} {value}"));
             }
+        }
+        if self.machine.zram {
+            command.push_str(" --zram");
+        }
+        if self.machine.kernel != Kernel::default() {
+            command.push_str(&format!(" --kernel {}", self.machine.kernel.word()));
         }
         if self.is_own() {
             command.push_str(&format!(" --policy {}", self.policy.word()));

@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
     pub(crate) hold: Duration,
     /// Questions a second.
     pub(crate) rate: String,
-    /// Whether the fourth disk is swap.
-    pub(crate) swap: bool,
+    /// `none`, `disk` (the fourth one) or `zram:MIB`.
+    pub(crate) swap: String,
 }
 
 impl Arguments {
@@ -41,7 +41,7 @@ impl Arguments {
             policy: value("policy")?,
             hold: Duration::from_secs(value("hold")?.parse()?),
             rate: value("rate")?,
-            swap: value("swap")? != "0",
+            swap: value("swap")?,
         })
     }
 }
@@ -53,11 +53,11 @@ mod tests {
     #[test]
     fn words_of_others_are_passed_over() {
         let line = "root=/dev/vda quiet lab.guard=none lab.scenario=stack lab.policy=strict \
-                    lab.hold=45 lab.rate=5 lab.swap=0\n";
+                    lab.hold=45 lab.rate=5 lab.swap=none\n";
         let arguments = Arguments::parse(line).expect("complete");
         assert_eq!(arguments.scenario, "stack");
         assert_eq!(arguments.hold, Duration::from_secs(45));
-        assert!(!arguments.swap);
+        assert_eq!(arguments.swap, "none");
     }
 
     #[test]

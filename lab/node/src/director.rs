@@ -39,10 +39,7 @@ fn direct() -> Outcome {
     results::prepare()?;
     let arguments = Arguments::read()?;
     let scenario = Scenario::read(&arguments.scenario)?;
-    if arguments.swap {
-        shell::run("mkswap", &["/dev/vdd"])?;
-        shell::run("swapon", &["/dev/vdd"])?;
-    }
+    swap_on(&arguments.swap)?;
     let guard_unit = prepare_shop(&arguments)?;
     let guard_unit = guard_unit.as_deref();
     let ready_s = clock::now().as_secs_f64();
@@ -94,6 +91,21 @@ fn direct() -> Outcome {
     results::say("collecting the logs");
     results::collect(guard_unit)?;
     results::report(&facts)
+}
+
+/// Gives the node its swap, if it is to have any: `disk` or `zram:MIB`.
+fn swap_on(swap: &str) -> Outcome {
+    let device = match swap.strip_prefix("zram:") {
+        Some(mib) => {
+            shell::run("modprobe", &["zram"])?;
+            fs::write("/sys/block/zram0/disksize", format!("{mib}M"))?;
+            "/dev/zram0"
+        }
+        None if swap == "disk" => "/dev/vdd",
+        None => return Ok(()),
+    };
+    shell::run("mkswap", &[device])?;
+    shell::run("swapon", &[device])
 }
 
 /// Waits for a shop that answers, with its data in memory as after hours of visitors, and the guard in

@@ -26,8 +26,14 @@ pub(crate) struct RankArgs {
 pub(crate) fn run(args: &RankArgs) -> Exit {
     let rank = match ask_guard(&Request::Rank { zone: args.zone.clone() }) {
         Ok(Some(Answer::Rank(rank))) => rank,
-        Ok(Some(Answer::Refused { why })) => return print::failed(&why),
-        Ok(Some(Answer::Status(_))) => return print::failed("the guard answered another question"),
+        Ok(Some(
+            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
+        )) => {
+            return print::failed(&why);
+        }
+        Ok(Some(Answer::Status(_) | Answer::Settings(_) | Answer::Done)) => {
+            return print::failed("the guard answered another question");
+        }
         Ok(None) if args.zone != "/" => {
             return print::failed("without a running guard only the zone / can be ranked");
         }

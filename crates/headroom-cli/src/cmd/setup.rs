@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use headroom_api::exit::Exit;
@@ -159,6 +159,10 @@ fn go(args: &SetupArgs, root: &Path) -> Result<Exit, Stopped> {
             told.restarted.push(unit);
         }
     }
+    if told.applied {
+        // A running guard looks for its zones at a reload; without one there is nothing to tell.
+        tell_guard(root);
+    }
     Ok(match args.common.format {
         Format::Json => print::result_as_json(&told),
         Format::Text => print::result(&print::setup::outcome(&told, args.undo, args.dry_run)),
@@ -258,6 +262,15 @@ fn systemctl(root: &Path, args: &[&str]) -> Result<(), Stopped> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(print::failed(&format!("systemctl {}: {status}", args.join(" ")))),
         Err(e) => Err(print::failed(&format!("systemctl: {e}"))),
+    }
+}
+
+/// Has a running guard look for its zones. Where none is installed there is nobody to tell.
+fn tell_guard(root: &Path) {
+    if is_live(root) {
+        let mut command = Command::new("systemctl");
+        command.args(["try-reload-or-restart", "headroom-guard.service"]);
+        let _none_installed = command.stderr(Stdio::null()).status();
     }
 }
 

@@ -35,8 +35,14 @@ impl StatusArgs {
 pub(crate) fn run(args: &StatusArgs) -> Exit {
     let status = match ask_guard(&Request::Status) {
         Ok(Some(Answer::Status(status))) => *status,
-        Ok(Some(Answer::Refused { why })) => return print::failed(&why),
-        Ok(Some(Answer::Rank(_))) => return print::failed("the guard answered another question"),
+        Ok(Some(
+            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
+        )) => {
+            return print::failed(&why);
+        }
+        Ok(Some(Answer::Rank(_) | Answer::Settings(_) | Answer::Done)) => {
+            return print::failed("the guard answered another question");
+        }
         Ok(None) => match look() {
             Ok((status, _)) => status,
             Err(exit) => return exit,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use headroom_api::history::{History, Incident, Verdict};
-use headroom_api::status::{Rank, Ranked, Status};
+use headroom_api::status::{Protected, Rank, Ranked, Status};
 use headroom_core::units::Kib;
 
 use super::table::{Align, Table};
@@ -74,6 +74,10 @@ pub(crate) fn status(status: &Status) -> String {
         out.push_str("Next to go if memory ran out now (headroom rank shows all):\n");
         rows(&mut out, &status.next);
     }
+    if !status.protected.is_empty() {
+        out.push_str("\nProtected, and so neither slain nor paused:\n");
+        protected(&mut out, &status.protected);
+    }
     if !status.incidents.is_empty() {
         out.push_str("\nLast incidents (headroom history shows all):\n");
         for incident in &status.incidents {
@@ -87,6 +91,29 @@ pub(crate) fn status(status: &Status) -> String {
         }
     }
     out
+}
+
+fn protected(out: &mut String, protected: &[Protected]) {
+    let mut table = Table::new([
+        ("pid", Align::Right),
+        ("user", Align::Left),
+        ("resident", Align::Right),
+        ("budget", Align::Right),
+        ("since", Align::Left),
+        ("command", Align::Left),
+    ]);
+    for process in protected {
+        let child = process.by.map(|pid| format!(" (of {pid})")).unwrap_or_default();
+        table.row([
+            process.pid.to_string(),
+            process.user.clone(),
+            size(process.rss_kib),
+            process.budget_kib.map_or_else(|| "-".into(), size),
+            process.since.clone(),
+            format!("{}{child}", process.comm),
+        ]);
+    }
+    table.write(out, WIDTH);
 }
 
 fn guard_line(out: &mut String, status: &Status) {

@@ -194,8 +194,11 @@ impl Admission {
         let now = snapshot.at;
         let mut rooms = [None; ZONES];
         for (room, measured) in rooms.iter_mut().zip(zones) {
-            *room = measured
-                .map(|m| m.available.saturating_sub(thresholds.admission_floor_of(m.limit)));
+            // Waiting costs little: no swap is reckoned with.
+            *room = measured.map(|m| {
+                let memory = m.available.saturating_sub(m.swap_counted);
+                memory.saturating_sub(thresholds.admission_floor_of(m.limit))
+            });
         }
         let small = self.small_ones(snapshot);
         take(&mut rooms, |_| true, Kib(small.saturating_mul(SMALL_NEED.0)));
@@ -209,7 +212,8 @@ impl Admission {
             let need = job.need(kinds, now);
             let room = room_of(&rooms, &job.process);
             let extra = if job.held_since.is_some() { THAW_EXTRA } else { Kib::ZERO };
-            let fits = need.saturating_add(extra) <= room || !running;
+            // A protected job runs whatever it takes; the others wait for it.
+            let fits = need.saturating_add(extra) <= room || !running || job.process.protected;
             match job.held_since {
                 None if fits || now < job.not_before => {
                     take(&mut rooms, |zone| job.process.is_in(zone), need);

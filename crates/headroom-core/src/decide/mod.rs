@@ -6,10 +6,12 @@
 //! (earlyoom's issues 121 and 309).
 
 mod admission;
+mod family;
 mod kinds;
 mod rank;
 mod relief;
 mod trigger;
+mod trim;
 mod turns;
 mod zone;
 
@@ -26,6 +28,7 @@ use crate::policy::Policy;
 use crate::snapshot::{Moment, ProcessId, Snapshot, ZoneIndex};
 use crate::units::Kib;
 use admission::Admission;
+use family::Scratch;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
@@ -51,6 +54,7 @@ pub struct State {
     last_incident: u64,
     scored: Moment,
     admission: Admission,
+    scratch: Scratch,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -136,8 +140,10 @@ pub fn decide(
             open(state, snapshot, zone, trigger, &measured, actions);
         }
         let incident = state.incident.map_or(0, |i| i.number);
-        let spared = |id: ProcessId| state.zones.iter().any(|z| z.relief.victim() == Some(id));
+        let zones = &state.zones;
+        let spared = |id: ProcessId| zones.iter().any(|z| z.relief.victim() == Some(id));
         let step = relief::step(
+            &mut state.scratch,
             &state.zones[index].relief,
             &relief::Situation {
                 snapshot,
@@ -151,7 +157,7 @@ pub fn decide(
             spared,
         );
         let wait = step.wait;
-        turns::take(state, index, step, actions);
+        turns::take(state, snapshot, index, step, actions);
         let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
         storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
         next = next.min(period(&measured)).min(wait);
@@ -170,7 +176,7 @@ pub fn decide(
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
     for (index, zone) in state.zones.iter_mut().enumerate() {
         match index.checked_sub(1) {
-            None => zone.history.note_machine(snapshot),
+            None => zone.history.note_machine(snapshot, policy.thresholds()),
             Some(below) => match snapshot.zones.get(below).copied().flatten() {
                 Some(reading) => zone.history.note_cgroup(snapshot, &reading),
                 None => zone.history.forget(),
@@ -189,8 +195,7 @@ fn scores(state: &mut State, snapshot: &Snapshot, policy: &Policy, actions: &mut
     state.scored = snapshot.scanned;
     let own = snapshot.own_pid;
     for process in snapshot.processes.iter().filter(|p| p.id.pid != own && !p.ending) {
-        let Some(current) = process.oom_score_adj else { continue };
-        if let Some(value) = policy.score_to_set(process.class, process.rule, current) {
+        if let Some(value) = policy.score_for(process) {
             if actions.len() == actions.capacity() {
                 return;
             }

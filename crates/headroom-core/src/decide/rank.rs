@@ -42,8 +42,8 @@ fn kind(process: &Process) -> (u8, u64) {
 }
 
 /// Whether relief in `zone` may ever choose it.
-fn may_go(process: &Process, zone: ZoneIndex, own_pid: i32) -> bool {
-    process.class.may_be_slain()
+pub(super) fn may_go(process: &Process, zone: ZoneIndex, own_pid: i32) -> bool {
+    process.may_be_slain()
         && process.is_in(zone)
         && !process.ending
         && process.id.pid > 1

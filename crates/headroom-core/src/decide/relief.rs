@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::{FASTEST, is_fresh, rank};
+use super::family::{self, Scratch};
+use super::{FASTEST, is_fresh, rank, trim};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Report, Trigger, Verdict};
 use crate::policy::Policy;
 use crate::snapshot::{Moment, Process, ProcessId, Snapshot, ZoneIndex};
@@ -10,6 +11,16 @@ use crate::units::Kib;
 
 /// A victim that has not ended this long after SIGKILL sleeps uninterruptibly; another is chosen.
 const STUCK: Duration = Duration::from_secs(2);
+/// Ends in a row that gave nothing back, after which relief rests ...
+const USELESS: u32 = 5;
+/// ... for this long, and then tries one more.
+const REST: Duration = Duration::from_secs(2);
+/// What is on its way out gives its memory back within this time, or is not waited for any longer: it may
+/// be another guard's victim, or the kernel's, and a second one would be one too many.
+const ON_ITS_WAY: Duration = Duration::from_millis(300);
+/// A single process that gives back less than this share of the floor, in per cent, is no relief where a
+/// swarm gives back more.
+const LITTLE: u64 = 25;
 /// How often it is said that nothing may be slain.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -20,6 +31,11 @@ pub(super) struct ZoneRelief {
     complained: Option<Moment>,
     /// The last one that would not end: never chosen again.
     stuck: Option<ProcessId>,
+    /// Ends in a row that gave nothing back.
+    useless: u32,
+    rests_until: Option<Moment>,
+    /// Since when somebody is on its way out whom this relief did not send.
+    leaving_since: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +55,10 @@ struct Victim {
     signalled: Moment,
     killed: Option<Moment>,
     available_before: Kib,
+    /// The family that ends with it.
+    family: Option<u64>,
+    /// What comes back in all.
+    gives_back: Kib,
 }
 
 impl ZoneRelief {
@@ -87,22 +107,34 @@ pub(super) struct Situation<'a> {
 pub(super) struct Step {
     pub(super) relief: ZoneRelief,
     pub(super) action: Option<Action>,
+    /// All that is left of this family ends too.
+    pub(super) family: Option<u64>,
     pub(super) wait: Duration,
+}
+
+impl Step {
+    /// Nothing to do but wait.
+    const fn rest(relief: ZoneRelief, wait: Duration) -> Self {
+        Self { relief, action: None, family: None, wait }
+    }
+
+    const fn with(relief: ZoneRelief, action: Action, wait: Duration) -> Self {
+        Self { relief, action: Some(action), family: None, wait }
+    }
 }
 
 /// One step in one zone. `spared` are those that another zone's relief already waits for.
 pub(super) fn step(
+    scratch: &mut Scratch,
     relief: &ZoneRelief,
     now: &Situation<'_>,
-    spared: impl Fn(ProcessId) -> bool,
+    spared: impl Fn(ProcessId) -> bool + Copy,
 ) -> Step {
     match relief.stage {
         Stage::Idle => match now.reason {
-            Some(_) if now.paused_just_now && !is_hard(now) => {
-                Step { relief: *relief, action: None, wait: FASTEST }
-            }
-            Some(trigger) => choose(relief, now, trigger, spared),
-            None => Step { relief: *relief, action: None, wait: Duration::MAX },
+            Some(_) if now.paused_just_now && !is_hard(now) => Step::rest(*relief, FASTEST),
+            Some(trigger) => choose(scratch, relief, now, trigger, spared),
+            None => Step::rest(ZoneRelief { useless: 0, ..*relief }, Duration::MAX),
         },
         Stage::Ending(victim) => wait_for_end(relief, now, victim),
         Stage::Settling { victim, ending, ended } => settle(relief, now, victim, ending, ended),
@@ -110,22 +142,121 @@ pub(super) fn step(
 }
 
 fn choose(
+    scratch: &mut Scratch,
     relief: &ZoneRelief,
     now: &Situation<'_>,
     trigger: Trigger,
-    spared: impl Fn(ProcessId) -> bool,
+    spared: impl Fn(ProcessId) -> bool + Copy,
 ) -> Step {
+    let at = now.snapshot.at;
     if !is_fresh(now.snapshot) {
-        return Step { relief: *relief, action: Some(Action::Scan), wait: Duration::ZERO };
+        return Step::with(*relief, Action::Scan, Duration::ZERO);
+    }
+    if relief.useless >= USELESS {
+        return match relief.rests_until {
+            None => {
+                let relief = ZoneRelief { rests_until: Some(at.after(REST)), ..*relief };
+                let useless = Relief::Useless { ends: relief.useless };
+                let verdict = verdict(now, trigger, useless, None, false);
+                Step::with(relief, Action::Relieve(verdict), FASTEST)
+            }
+            Some(until) if at < until => Step::rest(*relief, FASTEST),
+            Some(_) => Step::rest(
+                ZoneRelief { useless: USELESS - 1, rests_until: None, ..*relief },
+                FASTEST,
+            ),
+        };
     }
     let thresholds = now.policy.thresholds();
-    let chosen = rank::first(now.snapshot, now.zone, thresholds.minimum_gain.0, |p| {
-        spared(p.id) || relief.stuck == Some(p.id)
+    let least = thresholds.minimum_gain.0;
+    let spared = |id: ProcessId| spared(id) || relief.stuck == Some(id);
+    let is_leaving = now.snapshot.processes.iter().any(|p| {
+        p.ending
+            && p.class.may_be_slain()
+            && p.is_in(now.zone)
+            && p.gives_back >= least
+            && !spared(p.id)
     });
-    match chosen {
-        Some(process) => end(relief, now, trigger, process),
-        None => nobody(relief, now, trigger),
+    let since = is_leaving.then(|| relief.leaving_since.unwrap_or(at));
+    let relief = &ZoneRelief { leaving_since: since, ..*relief };
+    if since.is_some_and(|since| at.since(since) < ON_ITS_WAY) {
+        return Step::rest(*relief, FASTEST);
     }
+    let single = rank::first(now.snapshot, now.zone, least, |p| spared(p.id));
+    if let Some(process) = single.filter(|p| p.slay_family)
+        && let Some(family) = family::family_of(scratch, now.snapshot, now.zone, &process)
+    {
+        return end_family(relief, now, trigger, family);
+    }
+    let alone = single.map_or(Kib::ZERO, |p| p.gives_back);
+    // Not on the horizon alone: who takes all that memory may still be small.
+    if trigger != Trigger::Horizon && alone < now.measured.floor.percent(LITTLE) {
+        let enough = least.max(alone.percent(200));
+        if let Some(family) = family::swarm(scratch, now.snapshot, now.zone, enough, spared) {
+            return end_family(relief, now, trigger, family);
+        }
+    }
+    if let Some(process) = single {
+        return end(relief, now, trigger, process);
+    }
+    if is_hard(now)
+        && let Some((worker, usual)) =
+            trim::worker_far_above(scratch, now.snapshot, now.zone, least, spared)
+    {
+        let signal = Relief::Trim { usual };
+        return begin(
+            relief,
+            now,
+            trigger,
+            signal,
+            Victim { killed: Some(at), ..victim(now, trigger, worker) },
+        );
+    }
+    nobody(relief, now, trigger)
+}
+
+fn victim(now: &Situation<'_>, trigger: Trigger, process: Process) -> Victim {
+    Victim {
+        process,
+        trigger,
+        signalled: now.snapshot.at,
+        killed: None,
+        available_before: now.measured.available,
+        family: None,
+        gives_back: process.gives_back,
+    }
+}
+
+fn begin(
+    relief: &ZoneRelief,
+    now: &Situation<'_>,
+    trigger: Trigger,
+    signal: Relief,
+    victim: Victim,
+) -> Step {
+    let verdict = verdict(now, trigger, signal, Some(victim.process), false);
+    Step {
+        relief: ZoneRelief { stage: Stage::Ending(victim), complained: None, ..*relief },
+        action: Some(Action::Relieve(verdict)),
+        family: victim.family,
+        wait: FASTEST,
+    }
+}
+
+fn end_family(
+    relief: &ZoneRelief,
+    now: &Situation<'_>,
+    trigger: Trigger,
+    family: family::Family,
+) -> Step {
+    let victim = Victim {
+        killed: Some(now.snapshot.at),
+        family: Some(family.largest.family),
+        gives_back: family.gives_back,
+        ..victim(now, trigger, family.largest)
+    };
+    let family::Family { members, gives_back, .. } = family;
+    begin(relief, now, trigger, Relief::KillFamily { members, gives_back }, victim)
 }
 
 /// Ends this process: the first signal, from which the rest follows.
@@ -135,33 +266,20 @@ pub(super) fn end(
     trigger: Trigger,
     process: Process,
 ) -> Step {
-    let at = now.snapshot.at;
     let hard = is_hard(now);
-    let victim = Victim {
-        process,
-        trigger,
-        signalled: at,
-        killed: hard.then_some(at),
-        available_before: now.measured.available,
-    };
+    let killed = hard.then_some(now.snapshot.at);
     let signal = if hard { Relief::Kill } else { Relief::Terminate };
-    Step {
-        relief: ZoneRelief { stage: Stage::Ending(victim), complained: None, ..*relief },
-        action: Some(Action::Relieve(verdict(now, trigger, signal, Some(process), false))),
-        wait: FASTEST,
-    }
+    begin(relief, now, trigger, signal, Victim { killed, ..victim(now, trigger, process) })
 }
 
 fn nobody(relief: &ZoneRelief, now: &Situation<'_>, trigger: Trigger) -> Step {
     let at = now.snapshot.at;
-    let quiet = relief.complained.is_some_and(|said| at.since(said) < COMPLAIN_EVERY);
-    let complained = if quiet { relief.complained } else { Some(at) };
-    Step {
-        relief: ZoneRelief { complained, ..*relief },
-        action: (!quiet)
-            .then(|| Action::Relieve(verdict(now, trigger, Relief::Nothing, None, false))),
-        wait: FASTEST * 5,
+    let wait = FASTEST * 5;
+    if relief.complained.is_some_and(|said| at.since(said) < COMPLAIN_EVERY) {
+        return Step::rest(*relief, wait);
     }
+    let verdict = verdict(now, trigger, Relief::Nothing, None, false);
+    Step::with(ZoneRelief { complained: Some(at), ..*relief }, Action::Relieve(verdict), wait)
 }
 
 fn wait_for_end(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Step {
@@ -169,27 +287,26 @@ fn wait_for_end(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Ste
     let waited = at.since(victim.signalled);
     match victim.killed {
         None if is_hard(now) || waited >= now.policy.thresholds().grace() => {
+            let verdict = verdict(now, victim.trigger, Relief::Kill, Some(victim.process), true);
             let victim = Victim { killed: Some(at), ..victim };
-            let process = Some(victim.process);
-            Step {
-                relief: ZoneRelief { stage: Stage::Ending(victim), ..*relief },
-                action: Some(Action::Relieve(verdict(
-                    now,
-                    victim.trigger,
-                    Relief::Kill,
-                    process,
-                    true,
-                ))),
-                wait: FASTEST,
-            }
+            let relief = ZoneRelief { stage: Stage::Ending(victim), ..*relief };
+            Step::with(relief, Action::Relieve(verdict), FASTEST)
         }
-        Some(killed) if at.since(killed) >= STUCK => Step {
-            relief: ZoneRelief { stage: Stage::Idle, stuck: Some(victim.process.id), ..*relief },
-            action: Some(Action::Tell(outcome(now, victim, Ending::Stuck, at))),
-            wait: FASTEST,
-        },
-        _ => Step { relief: *relief, action: None, wait: FASTEST },
+        Some(killed) if at.since(killed) >= STUCK => {
+            let stuck = Some(victim.process.id);
+            let relief = ZoneRelief { stage: Stage::Idle, stuck, ..*relief };
+            Step::with(relief, Action::Tell(outcome(now, victim, Ending::Stuck, at)), FASTEST)
+        }
+        _ => the_rest_too(relief, now, victim),
     }
+}
+
+/// Of a family new ones may have been born while it ended.
+fn the_rest_too(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Step {
+    if victim.family.is_some() && !is_fresh(now.snapshot) {
+        return Step::with(*relief, Action::Scan, FASTEST);
+    }
+    Step { family: victim.family, ..Step::rest(*relief, FASTEST) }
 }
 
 fn settle(
@@ -199,19 +316,31 @@ fn settle(
     ending: Ending,
     ended: Moment,
 ) -> Step {
-    let back = victim.available_before.saturating_add(victim.process.gives_back);
-    let settled = now.snapshot.at.since(ended) >= now.policy.thresholds().settle.0
+    let at = now.snapshot.at;
+    if let Some(family) = victim.family
+        && at.since(ended) < STUCK
+        && (!is_fresh(now.snapshot)
+            || family::still_there(now.snapshot, now.zone, family).next().is_some())
+    {
+        return the_rest_too(relief, now, victim);
+    }
+    let back = victim.available_before.saturating_add(victim.gives_back);
+    let settled = at.since(ended) >= now.policy.thresholds().settle.0
         || now.measured.available >= back
         || ending != Ending::Gone;
     if !settled {
-        return Step { relief: *relief, action: None, wait: FASTEST };
+        return Step::rest(*relief, FASTEST);
     }
-    Step {
-        relief: ZoneRelief { stage: Stage::Idle, ..*relief },
-        action: Some(Action::Tell(outcome(now, victim, ending, ended))),
-        // Look again at once: the storm may not be over.
-        wait: Duration::ZERO,
-    }
+    // What others took meanwhile hides what came back, so a quarter of it is enough to have helped.
+    let seen = victim.available_before.saturating_add(victim.gives_back.percent(25));
+    let useless = match ending {
+        Ending::Gone if now.measured.available < seen => relief.useless + 1,
+        Ending::Gone => 0,
+        _ => relief.useless,
+    };
+    let relief = ZoneRelief { stage: Stage::Idle, useless, rests_until: None, ..*relief };
+    // Look again at once: the storm may not be over.
+    Step::with(relief, Action::Tell(outcome(now, victim, ending, ended)), Duration::ZERO)
 }
 
 /// Whether there is no time left for SIGTERM.
@@ -245,6 +374,7 @@ fn outcome(now: &Situation<'_>, victim: Victim, ending: Ending, ended: Moment) -
         incident: now.incident,
         zone: now.zone,
         process: victim.process,
+        gives_back: victim.gives_back,
         ending,
         took: ended.since(victim.signalled),
         available_before: victim.available_before,

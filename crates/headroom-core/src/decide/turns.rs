@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::admission::{Turn, is_any_young};
-use super::{SLOWEST, State, is_fresh, open, relief};
+use super::{SLOWEST, State, family, is_fresh, open, relief};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict};
 use crate::policy::Policy;
 use crate::snapshot::{Process, Snapshot, ZoneIndex};
@@ -17,7 +17,13 @@ const SCAN_WAITING: Duration = Duration::from_millis(250);
 const FALLING_KIB_S: u64 = 16 * 1024;
 
 /// Takes a step of relief in a zone.
-pub(super) fn take(state: &mut State, index: usize, step: relief::Step, actions: &mut Vec<Action>) {
+pub(super) fn take(
+    state: &mut State,
+    snapshot: &Snapshot,
+    index: usize,
+    step: relief::Step,
+    actions: &mut Vec<Action>,
+) {
     if let Some(Action::Relieve(Verdict { process: Some(process), escalated, .. })) = step.action {
         state.admission.note_slain(process.id);
         if let Some(incident) = state.incident.as_mut().filter(|_| !escalated) {
@@ -25,6 +31,20 @@ pub(super) fn take(state: &mut State, index: usize, step: relief::Step, actions:
         }
     }
     actions.extend(step.action);
+    if let Some(family) = step.family {
+        let zone = ZoneIndex(u8::try_from(index).unwrap_or(u8::MAX));
+        let waited_for = step.relief.victim();
+        for process in family::still_there(snapshot, zone, family) {
+            // What a full list has no room for is found at the next look.
+            if actions.len() == actions.capacity() {
+                break;
+            }
+            if Some(process.id) != waited_for {
+                state.admission.note_slain(process.id);
+                actions.push(Action::EndToo { id: process.id });
+            }
+        }
+    }
     state.zones[index].relief = step.relief;
 }
 
@@ -86,6 +106,7 @@ fn carry(
                 incident: state.incident.map_or(0, |i| i.number),
                 zone: ZoneIndex::ROOT,
                 process,
+                gives_back: process.gives_back,
                 ending: Ending::Vanished,
                 took: waited,
                 available_before: machine.available,
@@ -129,5 +150,5 @@ fn slay_overdue(
         paused_just_now: false,
     };
     let step = relief::end(&relief, &now, Trigger::Horizon, process);
-    take(state, 0, step, actions);
+    take(state, snapshot, 0, step, actions);
 }

@@ -21,6 +21,8 @@ const KEPT: usize = 64;
 struct Reading {
     at: Moment,
     available: Kib,
+    swap_counted: Kib,
+    swap_free: Kib,
     kills: Option<u64>,
     stalled_us: Option<u64>,
     refaults: Option<u64>,
@@ -42,19 +44,26 @@ impl Default for ZoneHistory {
 }
 
 impl ZoneHistory {
-    /// Takes the machine's reading from a snapshot. Free swap counts as available: what is pushed
-    /// there and wanted back is told by refaults, which is what the thrashing trigger is for.
-    pub(super) fn note_machine(&mut self, snapshot: &Snapshot) {
+    /// Takes the machine's reading from a snapshot. Of the free swap only what the policy says counts as
+    /// available: what is pushed there is read back at the disk's pace when the shop wants it.
+    pub(super) fn note_machine(&mut self, snapshot: &Snapshot, thresholds: &Thresholds) {
         let memory = &snapshot.memory;
         self.limit = memory.total;
+        let swap_counted = memory.swap_free.percent(u64::from(thresholds.swap.0));
         self.push(Reading {
             at: snapshot.at,
-            available: memory.available.saturating_add(memory.swap_free),
+            available: memory.available.saturating_add(swap_counted),
+            swap_counted,
+            swap_free: memory.swap_free,
             kills: snapshot.vm.oom_kill,
             stalled_us: snapshot.pressure.map(|p| p.some_total_us),
+            // Before 5.9 pages read from swap are counted by their number alone.
             refaults: match (snapshot.vm.refault_file, snapshot.vm.refault_anon) {
                 (None, None) => None,
-                (file, anon) => Some(file.unwrap_or(0) + anon.unwrap_or(0)),
+                (file, anon) => {
+                    let anon = anon.or(snapshot.vm.swap_in).unwrap_or(0);
+                    Some(file.unwrap_or(0) + anon)
+                }
             },
         });
     }
@@ -66,6 +75,8 @@ impl ZoneHistory {
         self.push(Reading {
             at: snapshot.at,
             available: limit.saturating_sub(zone.current).saturating_add(zone.reclaimable),
+            swap_counted: Kib::ZERO,
+            swap_free: Kib::ZERO,
             kills: zone.oom_kill,
             stalled_us: zone.pressure.map(|p| p.some_total_us),
             refaults: None,
@@ -122,6 +133,8 @@ impl ZoneHistory {
         Some(Measured {
             limit: self.limit,
             available: newest.available,
+            swap_counted: newest.swap_counted,
+            swap_free: newest.swap_free,
             floor: thresholds.floor_of(self.limit),
             falling_kib_s: falling,
             kills: u32::try_from(kills).unwrap_or(u32::MAX),

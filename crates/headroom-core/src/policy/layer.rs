@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error};
 
 use super::setup::SetupLayer;
 use super::{BUILT_IN, Class, Policy, Rule, Score, ThresholdsLayer, Zone};
+use crate::settings::Value;
 
 /// What is wrong with a policy, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +140,28 @@ impl Layer {
         Ok(())
     }
 
+    /// Whether it says nothing but what [settings](crate::settings) may say.
+    pub(crate) fn has_settings_only(&self) -> bool {
+        let LayerText { permissive_memory_management, strict, permissive, .. } = self.text;
+        let settings =
+            LayerText { permissive_memory_management, strict, permissive, ..LayerText::default() };
+        self.text == settings
+    }
+
+    /// What it says of the setting of that name.
+    pub(crate) fn setting(&self, name: &str) -> Option<Value> {
+        match name.split_once('.') {
+            None => self
+                .text
+                .permissive_memory_management
+                .filter(|_| name == crate::settings::PERMISSIVE)
+                .map(Value::Boolean),
+            Some(("strict", name)) => self.text.strict.get(name),
+            Some(("permissive", name)) => self.text.permissive.get(name),
+            Some(_) => None,
+        }
+    }
+
     /// The second look: what is well-formed and yet cannot be meant.
     fn check(&self, text: &str) -> Result<(), Problem> {
         for rule in &self.text.rule {
@@ -222,26 +245,11 @@ fn with_suggestion(message: &str) -> String {
     let Some(unknown) = quoted.next().filter(|_| message.starts_with("unknown field")) else {
         return message.trim_end().to_string();
     };
-    let nearest = quoted.map(|known| (distance(unknown, known), known)).min();
+    let nearest = quoted.map(|known| (crate::text::distance(unknown, known), known)).min();
     match nearest {
         Some((far, known)) if far <= 1 + unknown.len() / 3 => {
             format!("unknown key \"{unknown}\"; did you mean \"{known}\"?")
         }
         _ => message.replacen("unknown field", "unknown key", 1),
     }
-}
-
-/// Levenshtein's distance: how many letters to insert, drop or change.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

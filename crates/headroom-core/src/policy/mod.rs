@@ -27,10 +27,12 @@ pub use class::Class;
 pub use glob::Glob;
 pub use identity::{Identity, Role};
 pub use layer::{Layer, Problem};
-pub use rule::{Condition, Rule, UidRange, User};
+pub use rule::{Condition, Rule, Slay, UidRange, User};
 pub use setup::SetupValues;
-pub use thresholds::{THRESHOLD_NAMES, Thresholds, ThresholdsLayer};
+pub use thresholds::{THRESHOLD_HELP, THRESHOLD_NAMES, Thresholds, ThresholdsLayer};
 pub use value::{Percent, Size, Time};
+
+use crate::snapshot::Process;
 
 /// The text of the built-in policy, which is also the shipped file.
 pub const BUILT_IN: &str = include_str!("../../../../policy/policy.toml");
@@ -148,6 +150,16 @@ impl Policy {
         let Score::Is(wanted) = self.score(class, rule) else { return None };
         let moves = if class.may_be_slain() { current < wanted } else { current > wanted };
         moves.then_some(wanted)
+    }
+
+    /// [`Self::score_to_set`] for a process as it was found: one whose value is not known is left
+    /// alone, and so is a protected one.
+    #[must_use]
+    pub fn score_for(&self, process: &Process) -> Option<i16> {
+        if process.protected {
+            return None;
+        }
+        self.score_to_set(process.class, process.rule, process.oom_score_adj?)
     }
 }
 

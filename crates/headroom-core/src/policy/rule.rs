@@ -77,6 +77,19 @@ impl From<toml::Spanned<String>> for User {
     }
 }
 
+/// Who ends when relief chooses a process of a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slay {
+    /// It alone.
+    #[default]
+    Process,
+    /// Its whole session: a cron job with all it started, a login with all its commands.
+    Session,
+    /// Everything in its cgroup: a unit, a container.
+    Unit,
+}
+
 /// One rule: every condition that is given must hold, and of each at least one value.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -127,6 +140,9 @@ pub struct Rule {
     /// A value of its own instead of the class's.
     #[serde(default)]
     pub oom_score_adj: Option<super::Score>,
+    /// Who ends with a process that relief chooses.
+    #[serde(default)]
+    pub slay: Slay,
 }
 
 /// What a rule may ask for, named as in the policy file, in the order in which it is asked.

@@ -127,6 +127,16 @@ fn values_only_move_in_the_direction_of_the_class() {
 }
 
 #[test]
+fn a_protected_process_keeps_the_value_it_was_given() {
+    let policy = Policy::built_in();
+    let job = Process { oom_score_adj: Some(-1000), ..Process::default() };
+    let job = Process { class: Class::Expendable, ..job };
+    assert_eq!(policy.score_for(&job), Some(1000));
+    assert_eq!(policy.score_for(&Process { protected: true, ..job }), None);
+    assert_eq!(policy.score_for(&Process { oom_score_adj: None, ..job }), None);
+}
+
+#[test]
 fn a_file_says_only_what_differs_and_its_rules_come_first() {
     let text = r#"
         permissive_memory_management = true

@@ -8,6 +8,7 @@ use core::time::Duration;
 use serde::Deserialize;
 
 use super::value::{Percent, Size, Time, Written};
+use crate::settings::Value;
 use crate::units::Kib;
 
 /// Declares the numbers once: as a complete set, and as the part of it that one file may give.
@@ -46,8 +47,33 @@ macro_rules! thresholds {
             }
         }
 
+        impl Thresholds {
+            /// The threshold of that name.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<Value> {
+                match name {
+                    $(stringify!($name) => Some(self.$name.into()),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl ThresholdsLayer {
+            /// What the file says of the threshold of that name.
+            pub(super) fn get(&self, name: &str) -> Option<Value> {
+                match name {
+                    $(stringify!($name) => self.$name.map(Into::into),)+
+                    _ => None,
+                }
+            }
+        }
+
         /// The names of all thresholds, as the policy file has them.
         pub const THRESHOLD_NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        /// The same with what is said of each above, and with some value of its type.
+        pub const THRESHOLD_HELP: &[(&str, &str, fn() -> Value)] =
+            &[$((stringify!($name), concat!($($doc),+), || <$type>::default().into())),+];
     };
 }
 
@@ -70,6 +96,8 @@ thresholds! {
     /// Pages read again right after their eviction, a second, that count as thrashing together
     /// with `stall`.
     refaults: u32,
+    /// Share of the free swap that counts as available: what is pushed there may be wanted back.
+    swap: Percent,
     /// From SIGTERM to SIGKILL.
     term_grace: Time,
     /// From a victim's end to the next choice: its memory comes back a little later than its end.

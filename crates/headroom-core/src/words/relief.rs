@@ -63,6 +63,28 @@ impl fmt::Display for Reason<'_> {
             Relief::Thaw { waited } => {
                 return write!(f, "waited {} s; {headroom} above the floor", waited.as_secs());
             }
+            Relief::KillFamily { members, gives_back } => {
+                let cause = Cause(v.trigger, &v.measured);
+                write!(f, "{cause}; {members} that belong together give back {gives_back}")?;
+                return self.rule.map_or(Ok(()), |rule| write!(f, ", expendable by rule {rule}"));
+            }
+            Relief::Trim { usual } => {
+                let has = v.process.map_or(Kib::ZERO, |p| p.gives_back);
+                let cause = Cause(v.trigger, &v.measured);
+                return write!(
+                    f,
+                    "{cause}; nothing expendable is left, and this worker has {has} where {usual} is \
+                     usual: one request is lost, its master starts another"
+                );
+            }
+            Relief::Useless { ends } => {
+                let cause = Cause(v.trigger, &v.measured);
+                return write!(
+                    f,
+                    "{cause}; {ends} ends in a row gave nothing back, so the memory goes elsewhere \
+                     (tmpfs, kernel, something that may not be slain): headroom status"
+                );
+            }
             Relief::Terminate | Relief::Kill | Relief::Nothing => {}
         }
         write!(f, "{}", Cause(v.trigger, &v.measured))?;
@@ -89,6 +111,9 @@ impl fmt::Display for Deed<'_> {
         let (verb, signal) = match self.0.relief {
             Relief::Terminate => ("slay", " with SIGTERM"),
             Relief::Kill => ("slay", " with SIGKILL"),
+            Relief::KillFamily { .. } => ("slay the family of", " with SIGKILL"),
+            Relief::Trim { .. } => ("trim", " with SIGKILL"),
+            Relief::Useless { .. } => return write!(f, "relief does not help, resting for 2 s"),
             Relief::Pause { .. } => ("pause", ""),
             Relief::Thaw { .. } => ("thaw", ""),
             Relief::Nothing => return write!(f, "nothing left to slay"),

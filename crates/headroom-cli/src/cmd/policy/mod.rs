@@ -81,7 +81,7 @@ fn bad(error: &PolicyError) -> Exit {
 }
 
 fn show(loaded: &Loaded) -> String {
-    let Loaded { policy, files } = loaded;
+    let Loaded { policy, files, .. } = loaded;
     let mut lines = vec!["# built-in policy".to_string()];
     lines.extend(files.iter().map(|f| format!("# with {} on it", f.display())));
     lines.push(format!("permissive_memory_management = {}", policy.permissive_memory_management));

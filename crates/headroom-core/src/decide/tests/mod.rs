@@ -2,6 +2,7 @@
 
 mod pausing;
 mod slaying;
+mod swarms;
 
 use super::*;
 use crate::action::{Ending, Relief, Report, Verdict};
@@ -170,6 +171,13 @@ impl Node {
                     _ => self.ending_at.push((p.id, self.snapshot.at.after(end_takes))),
                 }
             }
+            if let Action::EndToo { id } = action {
+                self.ending_at.push((*id, self.snapshot.at.after(end_takes)));
+            }
+        }
+        for (id, _) in &self.ending_at {
+            let ending = self.growers.iter_mut().filter(|g| g.process.id == *id);
+            ending.for_each(|g| g.process.ending = true);
         }
         self.log.extend(self.actions.iter().filter(|a| **a != Action::Scan).copied());
     }

@@ -138,3 +138,20 @@ fn what_a_kind_took_before_is_known_the_next_time() {
         .collect();
     assert!(needs.first().is_some_and(|n| *n > Kib::from_mib(100)), "{needs:?}");
 }
+
+#[test]
+fn a_protected_job_is_not_paused_and_goes_on_if_it_was() {
+    let mut node = stack(10, true);
+    node.run(2);
+    let held = node.growers.iter_mut().rfind(|g| g.process.paused).unwrap();
+    held.process.protected = true;
+    let pid = held.process.id.pid;
+    let before = node.log.len();
+    node.run(60);
+    assert!(node.finished.contains(&pid), "{:?}", node.finished);
+    let pauses = node.log[before..].iter().filter(|a| {
+        matches!(a, Action::Relieve(Verdict { relief: Relief::Pause { .. }, process: Some(p), .. })
+            if p.id.pid == pid)
+    });
+    assert_eq!(pauses.count(), 0);
+}

@@ -109,6 +109,20 @@ fn kernel_kills_at_the_policys_rate_call_for_relief_though_memory_looks_free() {
 }
 
 #[test]
+fn a_protected_job_outlives_every_other() {
+    let mut node = Node::new(shop());
+    let mut job = still(100, Class::Expendable, 400);
+    job.process.protected = true;
+    node.growers.push(job);
+    node.growers.push(still(101, Class::Expendable, 60));
+    node.growers.push(growing(102, 200, 900));
+    node.run(30);
+    assert!(!node.slain().is_empty() && !node.slain().contains(&100), "{:?}", node.slain());
+    assert!(rank(&node.snapshot, ZoneIndex::ROOT, node.policy.thresholds()).is_empty());
+    assert!(node.growers.iter().any(|g| g.process.id.pid == 100));
+}
+
+#[test]
 fn thrashing_needs_both_stall_and_refaults() {
     let storm = |stall_ms: u64, refaults: u64| {
         let mut node = Node::new(shop());

@@ -93,11 +93,16 @@ fn journal(gathered: &mut Gathered, root: Option<&Path>, range: &Range, denied: 
     let Ok(piped) = Piped::start("journalctl", &mut command) else { return };
     let complaint = Complaint::default();
     let reader = Telling { piped, complaint: complaint.clone() };
-    gathered.read_stream("journal", Box::new(reader), &Clock::now());
+    let bytes = gathered.read_stream("journal", Box::new(reader), &Clock::now());
+    // "-- No entries --" is no log that was read.
+    if bytes < 32 {
+        gathered.forget_last();
+    }
     let said = complaint.lock().map(|said| said.clone()).unwrap_or_default();
     if ["ermission", "not seeing messages"].iter().any(|words| said.contains(words)) {
         denied.push(
-            "journal: not readable for you; members of the group systemd-journal may read it"
+            "journal: not all of it is readable for you; members of the group systemd-journal (or adm) \
+             may read it"
                 .into(),
         );
     }
@@ -133,7 +138,10 @@ fn ring_buffer(gathered: &mut Gathered, denied: &mut Vec<String>) {
             gathered.read_stream(PATH, Box::new(RingBuffer(file)), &Clock::of_this_boot());
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            denied.push(format!("{PATH}: not readable for you; root may read it"));
+            denied.push(format!(
+                "{PATH}: not readable for you; root may read it, and everybody where the sysctl \
+                 kernel.dmesg_restrict is 0"
+            ));
         }
         Err(_) => {}
     }
@@ -159,6 +167,15 @@ impl Read for RingBuffer {
 }
 
 impl Gathered {
+    /// Forgets a source in which nothing was.
+    fn forget_last(&mut self) {
+        let source = u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        if self.events.iter().all(|event| event.event.first.source != source) {
+            self.sources.pop();
+            self.logs.retain(|log| log.source != source);
+        }
+    }
+
     /// Reads a stream to its end; gives back how many bytes it had.
     fn read_stream(&mut self, name: &str, reader: Box<dyn Read>, clock: &Clock) -> u64 {
         let source = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);

@@ -32,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --no-lab        the checks alone, in a few minutes
   cargo xtask corpus               every report of the corpus against its tables
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
+  cargo xtask bench explain        how fast a large log is read, into docs/benchmarks.md
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
 

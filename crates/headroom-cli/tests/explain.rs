@@ -356,6 +356,45 @@ fn a_raw_kernel_log_is_dated_where_it_says_when_it_booted() {
     assert_eq!(json["incidents"][0]["first"], "2026-11-23T22:21:56+00:00");
 }
 
+/// A folder with a journal in it, and a journalctl that does what the script says.
+fn with_journalctl(folder: &Path, script: &str) -> Command {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(folder.join("root/var/log/journal")).expect("the folder");
+    let program = folder.join("journalctl");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may be run");
+    let mut path = folder.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = command(folder, &["--format", "json"]);
+    command.env("HEADROOM_ROOT", "root").env("PATH", path);
+    command
+}
+
+#[test]
+fn the_journal_is_read_by_the_program_that_knows_it() {
+    let folder = fixtures();
+    let script = "echo \"$@\" >arguments\nsed 's/^\\[ *[0-9.]*\\]/1795472423.043143 lab kernel:/' 6.1-memcg2-dmesg.log";
+    let output = with_journalctl(folder.path(), script).output().expect("it runs");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let event = &json["incidents"][0]["events"][0];
+    assert_eq!(event["source"]["file"], "journal");
+    assert_eq!(event["complete"], true);
+    assert_eq!(event["time"], "2026-11-23T22:20:23.043143+00:00");
+    let arguments = fs::read_to_string(folder.path().join("arguments")).expect("it was called");
+    assert!(arguments.contains("--directory root/var/log/journal"), "{arguments}");
+}
+
+#[test]
+fn a_journal_that_is_closed_to_us_names_the_group_that_may() {
+    let folder = TempDir::new().expect("a folder");
+    let script = "echo 'No journal files were opened due to insufficient permissions.' >&2\nexit 1";
+    let output = with_journalctl(folder.path(), script).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("systemd-journal"), "{stderr}");
+}
+
 #[test]
 fn wrong_usage_is_64() {
     let folder = TempDir::new().expect("a folder");

@@ -1,8 +1,11 @@
 //! The project's own commands.
 
+mod bench;
+mod corpus;
 mod deb;
 #[cfg(test)]
 mod dependencies;
+mod generate_log;
 mod lab;
 mod steps;
 mod test;
@@ -27,7 +30,9 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 all checks, then one storm in the lab; what CI runs
   cargo xtask test --no-lab        the checks alone, in a few minutes
+  cargo xtask corpus               every report of the corpus against its tables
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
+  cargo xtask bench explain        how fast a large log is read, into docs/benchmarks.md
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
 
@@ -46,6 +51,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Reads every report of the corpus and prints what differs from its tables; fails if anything does
+    Corpus(corpus::Args),
+    /// Measures something and writes its section of docs/benchmarks.md
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+    /// Makes a large kern.log of firewall noise with an OOM event in every 100 MiB
+    GenerateLog(generate_log::Args),
     /// Builds the Debian package and prints its path
     Deb {
         /// Take the programs from this folder instead of building them
@@ -69,6 +83,9 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
+        Command::Corpus(args) => corpus::run(&args),
+        Command::Bench { bench } => bench::run(&bench),
+        Command::GenerateLog(args) => generate_log::run(&args),
         Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
             writeln!(io::stdout(), "{}", path.display())?;
             Ok(ExitCode::SUCCESS)

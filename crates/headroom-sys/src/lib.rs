@@ -11,6 +11,7 @@ pub mod connector;
 pub mod error;
 pub mod file;
 pub mod kmsg;
+pub mod mapped;
 pub mod notify;
 pub mod own;
 pub mod peer;

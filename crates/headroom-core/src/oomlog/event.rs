@@ -38,6 +38,22 @@ pub enum Wall {
     TimeOfDay(u64),
 }
 
+impl Wall {
+    /// So much later, as far as the day goes: what runs past midnight stays at its end.
+    #[must_use]
+    pub(crate) fn later(self, us: u64) -> Self {
+        const DAY_US: u64 = 86_400_000_000;
+        match self {
+            Self::Unix(at) => Self::Unix(at.saturating_add_unsigned(us)),
+            Self::Civil { year, month, day, time_us, offset_s } => {
+                let time_us = time_us.saturating_add(us).min(DAY_US - 1);
+                Self::Civil { year, month, day, time_us, offset_s }
+            }
+            Self::TimeOfDay(at) => Self::TimeOfDay(at.saturating_add(us) % DAY_US),
+        }
+    }
+}
+
 /// When a line was logged, by both clocks a prefix can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {

@@ -301,6 +301,13 @@ impl Open {
     }
 
     pub(super) fn userspace(&mut self, kill: &UserspaceKill<'_>, at: Position) {
+        if let Some(known) = self.event.victims.first_mut() {
+            // The cgroup's path says more than its unit's name, and a reason more than none.
+            if kill.comm.len() > known.comm.len() {
+                known.comm = keep(kill.comm);
+            }
+            return set(&mut self.event.reason, kill.reason);
+        }
         self.event.killer = kill.killer;
         self.event.ending = Some(Ending::Killed);
         self.event.evidence.end.get_or_insert(at);

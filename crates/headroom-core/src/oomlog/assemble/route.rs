@@ -5,7 +5,7 @@
 //! end of one was lost. A line that names a task or a cgroup goes to the report that knows it; any
 //! other goes to the newest that has not ended, never to one that has.
 
-use super::super::event::Killer;
+use super::super::event::{Killer, Victim};
 use super::super::message::{Killed, Message, Traced, UserspaceKill};
 use super::super::rejoin::Line;
 use super::report::{Open, distance_us};
@@ -45,13 +45,12 @@ impl Parser {
             }
             Message::Cpuset { comm, .. } => self.find(line, |open| {
                 open.event.cpuset.is_none()
-                    && open.event.invoker.as_ref().is_some_and(|i| i.comm == *comm)
+                    && open.event.invoker.as_ref().is_some_and(|i| ends_in(&i.comm, comm))
             }),
             Message::Cpu(cpu) => self.find(line, |open| {
-                open.event
-                    .invoker
-                    .as_ref()
-                    .is_some_and(|i| i.pid.is_none() && cpu.comm.is_none_or(|c| c == i.comm))
+                open.event.invoker.as_ref().is_some_and(|i| {
+                    i.pid.is_none() && cpu.comm.is_none_or(|c| ends_in(&i.comm, c))
+                })
             }),
             Message::Killed(killed) => self.report_of_kill(line, killed),
             Message::Reaped(reaped) => {
@@ -72,6 +71,13 @@ impl Parser {
                 }),
             Message::Group(_) | Message::Panic { .. } => self.recent(line),
             Message::Userspace(kill) => Some(self.daemon_kill(line, kill)),
+            Message::DryRun => {
+                // What was taken for a kill was none.
+                let last = self.open.iter().rposition(|open| {
+                    open.event.killer == Killer::Earlyoom && open.same_stream(line)
+                });
+                return drop(last.and_then(|at| self.open.remove(at)));
+            }
             _ => self.current(line),
         };
         let target = target.or_else(|| self.headless(line, &message));
@@ -152,16 +158,16 @@ impl Parser {
             .or_else(|| self.find(line, |_| true))
     }
 
-    /// earlyoom sends SIGTERM and then SIGKILL: one kill, one event.
+    /// earlyoom sends SIGTERM and then SIGKILL, systemd tells of systemd-oomd's kill too: one kill, one
+    /// event.
     fn daemon_kill(&mut self, line: &Line, kill: &UserspaceKill<'_>) -> usize {
+        let same = |victim: &Victim| match kill.pid {
+            Some(_) => victim.pid == kill.pid && victim.comm == kill.comm,
+            None => names_unit(&victim.comm, kill.comm) || names_unit(kill.comm, &victim.comm),
+        };
         let known = self.open.iter().rposition(|open| {
             open.event.killer == kill.killer
-                && kill.pid.is_some()
-                && open
-                    .event
-                    .victims
-                    .iter()
-                    .any(|victim| victim.pid == kill.pid && victim.comm == kill.comm)
+                && open.event.victims.iter().any(same)
                 && distance_us(&open.event.stamp, &line.record.stamp)
                     .is_some_and(|us| us < 60_000_000)
         });
@@ -220,6 +226,17 @@ impl Parser {
     }
 }
 
+/// Whether a cgroup is the one of this unit.
+fn names_unit(cgroup: &str, unit: &str) -> bool {
+    !unit.contains('/') && cgroup.strip_suffix(unit).is_some_and(|slices| slices.ends_with('/'))
+}
+
+/// Whether a name read behind a prefix of unknown form can be this one.
+fn ends_in(read: &str, comm: &str) -> bool {
+    read.strip_suffix(comm)
+        .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
 /// Adds a message to its report; gives it back when it is the heading of another report's table.
 fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Message<'a>> {
     use super::super::event::Ending;
@@ -233,6 +250,10 @@ fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Mess
         Message::Cpu(cpu) => {
             if let Some(invoker) = &mut open.event.invoker {
                 invoker.pid = Some(cpu.pid);
+                // Behind a prefix of unknown form the name's beginning was a guess; here it is none.
+                if let Some(comm) = cpu.comm {
+                    invoker.comm = comm.chars().take(64).collect();
+                }
             }
             open.event.kernel = cpu.kernel.map(Into::into);
         }
@@ -274,14 +295,14 @@ fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Mess
             open.event.evidence.end.get_or_insert(at);
             open.tentative = false;
         }
-        Message::Userspace(kill) if open.event.victims.is_empty() => open.userspace(&kill, at),
+        Message::Userspace(kill) => open.userspace(&kill, at),
         Message::Elided => open.elided = true,
         Message::Stat(..)
         | Message::NohangVictim { .. }
         | Message::NohangSearch
         | Message::NohangSignal
         | Message::ChoiceRest(_)
-        | Message::Userspace(_)
+        | Message::DryRun
         | Message::ManualRun
         | Message::Suppressed(_) => {}
     }

@@ -164,3 +164,26 @@ fn nohangs_choice_and_signal_are_one_event() {
     assert_eq!(events[0].victims[0].comm, "mysqld");
     assert_eq!(events[0].killer, crate::oomlog::Killer::Nohang);
 }
+
+#[test]
+fn what_systemd_says_of_its_oomds_kill_is_the_same_kill() {
+    let oomd = "Jul 25 14:31:34 h systemd-oomd[7]: Marked /system.slice/x.service for killing due to memory used";
+    let unit =
+        "Jul 25 14:31:34 h systemd[1]: x.service: systemd-oomd killed 14 process(es) in this unit.";
+    for log in [format!("{oomd}\n{unit}"), format!("{unit}\n{oomd}")] {
+        let events = read(&log);
+        assert_eq!(events.len(), 1, "{log}");
+        assert_eq!(events[0].victims[0].comm, "/system.slice/x.service");
+        assert_eq!(events[0].reason.as_deref(), Some("memory used"));
+    }
+    assert_eq!(read(unit).len(), 1);
+}
+
+#[test]
+fn what_earlyoom_only_pretends_is_no_kill() {
+    let events = read(
+        "Jul 25 14:31:34 h earlyoom[7]: sending SIGTERM to process 9 uid 1 \"a\": badness 8, VmRSS 5 MiB\n\
+         Jul 25 14:31:34 h earlyoom[7]: dryrun, not actually sending any signal\n",
+    );
+    assert_eq!(events, []);
+}

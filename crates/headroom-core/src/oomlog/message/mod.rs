@@ -79,6 +79,8 @@ pub enum Message<'a> {
     },
     /// A kill by a daemon.
     Userspace(UserspaceKill<'a>),
+    /// earlyoom says that it did not do what it had said.
+    DryRun,
     /// nohang looks for a victim.
     NohangSearch,
     /// Whom nohang has chosen.

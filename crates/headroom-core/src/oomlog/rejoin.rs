@@ -169,7 +169,9 @@ fn unfinished(line: &Line, columns: Option<&Columns>) -> bool {
                 "Memory cgroup out of memory",
                 "Tasks state",
             ];
-            text.ends_with(" invoked")
+            // A node's line whose kernel_stack has not come yet.
+            (text.starts_with("Node ") && text.contains(" active_anon:"))
+                || text.ends_with(" invoked")
                 || text.contains("hugepages_total=")
                 || BEGINNINGS.iter().any(|start| text.starts_with(start))
         }

@@ -108,10 +108,8 @@ impl Follower {
             self.open = Some((File::open(&self.path)?, inode));
         }
         let Some((file, _)) = &self.open else { return Ok((false, Vec::new())) };
-        if !is_new {
-            if let Some(records) = read_on(file, cursor.sequence)? {
-                return Ok((false, records));
-            }
+        if !is_new && let Some(records) = read_on(file, cursor.sequence)? {
+            return Ok((false, records));
         }
         Ok((true, read_whole(file)?))
     }

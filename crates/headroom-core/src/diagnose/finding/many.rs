@@ -21,8 +21,11 @@ const MUCH_OF_JOBS: f64 = 0.1;
 /// More processes of one program than anybody starts on purpose.
 const BOMB: u64 = 200;
 
-/// What the kernel keeps for each process beside its memory: stack and structures, about.
-const KERNEL_SHARE: u64 = 24;
+/// The same where each of them is small: a 400th part of everything at most.
+const SMALL_BOMB: u64 = 64;
+
+/// What the kernel keeps for each process beside its memory: stack, structures, descriptors, about.
+const KERNEL_SHARE: u64 = 64;
 
 /// Programs that jobs are written in or made of.
 const JOBS: [&str; 20] = [
@@ -122,8 +125,9 @@ fn jobs(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
     let (facts, event) = (view.facts, view.event());
     let footprint = footprint(holder);
     let scheduled = facts.cron_jobs().max(running_crons(view).1.len() as u64);
-    let much = if scheduled >= 2 { MUCH_OF_JOBS } else { MUCH };
-    let bomb = holder.processes >= BOMB;
+    let small = holder.average().0 <= facts.whole().0 / 400;
+    let bomb = holder.processes >= if small { SMALL_BOMB } else { BOMB };
+    let much = if scheduled >= 2 || bomb { MUCH_OF_JOBS } else { MUCH };
     if facts.part(footprint) < much || (!holder.is_many() && !bomb) {
         return None;
     }

@@ -213,6 +213,12 @@ fn suspects(view: &View<'_>) -> Vec<Suspect> {
     suspects.extend(runaway::suspects(view));
     suspects.extend(many::suspects(view));
     suspects.extend(database::too_large(view));
+    // A crowd of processes fills the kernel's own caches and page tables as well.
+    if suspects.iter().any(|suspect| suspect.finding.kind == Kind::ForkBomb) {
+        suspects.retain(|suspect| {
+            !matches!(suspect.finding.kind, Kind::KernelMemory | Kind::PageTables)
+        });
+    }
     if suspects.iter().all(|suspect| suspect.finding.confidence == Confidence::Low) {
         suspects.extend(limit::suspect(view));
     }

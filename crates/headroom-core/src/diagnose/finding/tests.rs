@@ -206,12 +206,20 @@ fn one_that_dies_again_and_again_is_told_so() {
 
 #[test]
 fn a_leak_needs_the_same_process_to_grow_three_times() {
-    let events: Vec<Event> =
-        [200, 350, 500].map(|mib| node(&[("searchd", mib, 0), ("php", 300, 0)])).into();
+    let seen = |hour: u64, mib: u64| {
+        let mut event = node(&[("searchd", mib, 0), ("php", 300, 0)]);
+        event.stamp.uptime_us = Some(hour * 3_600_000_000);
+        event
+    };
+    let events = [seen(1, 200), seen(5, 350), seen(9, 500)];
     let history: Vec<&Event> = events.iter().collect();
     let found = of_all(&history[2..], &history, &Context::default());
     assert_eq!((found[0].kind, found[0].group.as_deref()), (Kind::Leak, Some("searchd")));
     assert!(!kinds(&of_all(&history[1..2], &history, &Context::default())).contains(&Kind::Leak));
+    // The same within seconds is one process running away.
+    let storm = [seen(1, 200), seen(1, 350), seen(1, 500)];
+    let history: Vec<&Event> = storm.iter().collect();
+    assert_eq!(of_all(&history, &history, &Context::default())[0].kind, Kind::RunawayProcess);
 }
 
 #[test]

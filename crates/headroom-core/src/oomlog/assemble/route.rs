@@ -21,8 +21,10 @@ impl Parser {
     pub(super) fn route(&mut self, line: &Line, message: Message<'_>) {
         let target = match &message {
             Message::Invoked(_) => {
-                self.overtake(line);
-                Some(self.begin(Open::new(line)))
+                let overtook = self.overtake(line);
+                let mut open = Open::new(line);
+                open.overtook = overtook;
+                Some(self.begin(open))
             }
             Message::ManualRun | Message::Suppressed(_) | Message::NohangSearch => {
                 return self.hint(&message);
@@ -69,6 +71,9 @@ impl Parser {
                         open.event.chosen_pid.is_none_or(|pid| pid == announced.pid)
                     })
                 }),
+            Message::TableHead(_) => self.lacking(line, |open| !open.table_seen),
+            Message::Usage(account, _) => self.lacking(line, |open| open.lacks(*account)),
+            Message::TaskIn { .. } => self.lacking(line, |open| open.event.cgroup.is_none()),
             Message::Group(_) | Message::Panic { .. } => self.recent(line),
             Message::Userspace(kill) => Some(self.daemon_kill(line, kill)),
             Message::DryRun => {
@@ -80,11 +85,21 @@ impl Parser {
             }
             _ => self.current(line),
         };
+        let known = target.and_then(|at| self.open.get(at));
+        let foreign = match (known, &message) {
+            (Some(open), Message::Usage(account, _)) => !open.lacks(*account),
+            (Some(open), _) => open.overtaken,
+            (None, message) => begins_headless(message),
+        };
+        if foreign {
+            self.tangled(line);
+        }
         let target = target.or_else(|| self.headless(line, &message));
         let Some(open) = target.and_then(|at| self.open.get_mut(at)) else { return };
         open.touch(line, self.counts.lines);
         let other_table = absorb(open, line, message);
         if let Some(message) = other_table {
+            self.tangled(line);
             // The head of the report this table belongs to was lost.
             let mut open = Open::new(line);
             open.touch(line, self.counts.lines);
@@ -110,6 +125,30 @@ impl Parser {
             })
         };
         find(false).or_else(|| find(true))
+    }
+
+    /// The newest report that lacks what the line brings, one overtaken just now if need be; else the
+    /// newest.
+    fn lacking(&self, line: &Line, lacks: impl Fn(&Open) -> bool) -> Option<usize> {
+        let current = self.current(line);
+        if current.and_then(|at| self.open.get(at)).is_some_and(&lacks) {
+            return current;
+        }
+        let near = |open: &Open| open.near(&line.record.stamp, INTERLEAVED_US);
+        self.find(line, |open| open.overtaken && near(open) && lacks(open)).or(current)
+    }
+
+    /// Two reports turned out to stand in one another: whose lines are whose is a guess.
+    fn tangled(&mut self, line: &Line) {
+        if !self.open.iter().any(|open| open.overtaken && open.same_stream(line)) {
+            return;
+        }
+        for open in &mut self.open {
+            let concerned = open.overtaken || open.overtook;
+            if concerned && open.same_stream(line) && open.near_enough(&line.record.stamp) {
+                open.event.interleaved = true;
+            }
+        }
     }
 
     /// The newest report the line can belong to, ended or not.
@@ -194,7 +233,9 @@ impl Parser {
     }
 
     /// A new report begins: the unfinished ones of its stream are marked, or closed if they are older.
-    fn overtake(&mut self, line: &Line) {
+    /// Whether any was marked.
+    fn overtake(&mut self, line: &Line) -> bool {
+        let mut marked = false;
         let mut at = 0;
         while let Some(open) = self.open.get_mut(at) {
             if open.ended() || !open.same_stream(line) {
@@ -206,11 +247,13 @@ impl Parser {
                 && open.near(&line.record.stamp, INTERLEAVED_US);
             if young && !open.overtaken {
                 open.overtaken = true;
+                marked = true;
                 at += 1;
             } else if let Some(open) = self.open.remove(at) {
                 self.close(open);
             }
         }
+        marked
     }
 
     fn hint(&mut self, message: &Message<'_>) {

@@ -228,3 +228,15 @@ fn reports_within_one_another_are_marked_both() {
     assert_eq!(events.iter().map(|e| e.interleaved).collect::<Vec<_>>(), [false, false]);
     assert_eq!(events[1].cgroup.as_deref(), Some("/b"));
 }
+
+#[test]
+fn lines_that_a_logger_says_it_lost_are_missing() {
+    for lost in [
+        "[ 1.1] ** 54 printk messages dropped **",
+        "Nov 23 22:20:23 h systemd-journald[123]: Missed 24 kernel messages",
+    ] {
+        let events = read(&format!("[ 1.0] {HEAD}\n{lost}\n[ 1.2] {KILL}\n"));
+        assert!(events[0].missing.contains(&Part::Elided), "{lost}");
+        assert!(!events[0].complete);
+    }
+}

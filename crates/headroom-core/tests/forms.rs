@@ -556,6 +556,9 @@ fn a_minute_and_what_follows_it_are_a_time() {
     assert_eq!(events.first().map(|event| event.stamp.wall), Some(Some(expected)));
 }
 
+/// What a logger makes of a tag and a text.
+type Tagged = fn(&str, &str) -> String;
+
 #[test]
 fn the_daemons_kills_are_found_in_every_logs_form() {
     let kills = [
@@ -564,7 +567,7 @@ fn the_daemons_kills_are_found_in_every_logs_form() {
         ("systemd-oomd", "Marked /system.slice/x.service for killing due to memory used (5)"),
         ("headroom-guard", "headroom-guard: slay php (452) with SIGTERM: over the floor"),
     ];
-    let forms: [(&str, fn(&str, &str) -> String); 9] = [
+    let forms: [(&str, Tagged); 9] = [
         ("rsyslog", |tag, text| format!("Nov 23 22:20:23 web1 {tag}[7]: {text}")),
         ("ISO", |tag, text| format!("2026-11-23T22:20:23.043143+00:00 web1 {tag}[7]: {text}")),
         ("RFC 5424", |tag, text| format!("<30>1 2026-11-23T22:20:23Z web1 {tag} 7 - - {text}")),

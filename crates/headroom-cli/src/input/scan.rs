@@ -10,9 +10,9 @@ use headroom_core::oomlog::needles::Search;
 use headroom_core::oomlog::{Event, Parser, Position};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::dating::Timeline;
 use super::open::Log;
 use super::skim::Landing;
+use super::timeline::Timeline;
 
 /// How much is read at once: small enough to stay in the processor's cache between the passes over it.
 const BLOCK: usize = 128 * 1024;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use headroom_core::oomlog::{Event, Evidence, Parser, Position, Stamp};
+use headroom_core::oomlog::{Event, Evidence, Parser, Position, Stamp, Wall};
 
 /// 2026-11-23 22:20:23 UTC, when every report here began.
 const BEGAN_S: u64 = 1_795_472_423;
@@ -467,4 +467,127 @@ fn a_wrapped_report_is_put_together() {
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Forms whose prefix has no wall clock, or none that can be read without the line before.
+const WITHOUT_WALL: [&str; 46] = [
+    "dmesg",
+    "dmesg -t",
+    "dmesg -r",
+    "dmesg -x",
+    "dmesg -d",
+    "dmesg -e, within the minute",
+    "dmesg in colour",
+    "printk's caller",
+    "/dev/kmsg",
+    "/dev/kmsg with a caller",
+    "extended netconsole",
+    "extended netconsole with a release",
+    "journalctl short-monotonic",
+    "journalctl short-delta",
+    "docker compose",
+    "kubectl logs --prefix",
+    "stern",
+    "the EC2 console",
+    "grep -Hn over dmesg files",
+    "grep -Hn -A over dmesg files",
+    "cat -n of a dmesg",
+    "quoted mail",
+    "quoted mail, deeper",
+    "quoted mail without prefix",
+    "quoted with a bar",
+    "Markdown's indentation",
+    "a Markdown list",
+    "tab indentation",
+    "Windows line ends",
+    "no-break spaces",
+    "HTML",
+    "logcat brief",
+    "Android with a CPU",
+    "Android with an at",
+    "MediaTek",
+    "Samsung",
+    "Qualcomm",
+    "FreeBSD-like level names",
+    "an unknown logger",
+    "an unknown logger without uptime",
+    "logfmt",
+    "a NUL where the disk was full",
+    // Times of their own.
+    "TAI64N",
+    "dmesg -e",
+    "CloudWatch's CSV",
+    "a CSV of times and messages",
+];
+
+#[test]
+fn the_time_of_every_form_is_kept() {
+    let lines = printed("6.1-memcg2-dmesg.log");
+    let second_of_day = 22 * 3600 + 20 * 60 + 23;
+    let mut wrong = Vec::new();
+    for (name, form) in FORMS {
+        let log: Vec<String> = lines.iter().map(form).collect();
+        let events = read(&log.join("\n"));
+        let stamp = events.first().map(|event| event.stamp).unwrap_or_default();
+        let right = match stamp.wall {
+            Some(Wall::Unix(us)) => us / 1_000_000 == i64::try_from(BEGAN_S).expect("a time"),
+            Some(Wall::Civil { year, month, day, time_us, .. }) => {
+                (month, day, time_us / 1_000_000) == (11, 23, second_of_day)
+                    && year.is_none_or(|year| year == 2026)
+            }
+            Some(Wall::TimeOfDay(us)) => us / 1_000_000 == second_of_day,
+            None => WITHOUT_WALL.contains(name),
+        };
+        if !right && !WITHOUT_WALL[42..].contains(name) {
+            wrong.push(format!("{name}: {stamp:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_minute_and_what_follows_it_are_a_time() {
+    let log = "[Nov23 22:20] usb 1-1: new device\n\
+        [  +2.500000] php invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+        [  +0.250000] Out of memory: Killed process 5 (a) total-vm:8kB, anon-rss:4kB\n";
+    let events = read(log);
+    let time_us = (22 * 3600 + 20 * 60) * 1_000_000 + 2_500_000;
+    let expected = Wall::Civil { year: None, month: 11, day: 23, time_us, offset_s: None };
+    assert_eq!(events.first().map(|event| event.stamp.wall), Some(Some(expected)));
+}
+
+/// What a logger makes of a tag and a text.
+type Tagged = fn(&str, &str) -> String;
+
+#[test]
+fn the_daemons_kills_are_found_in_every_logs_form() {
+    let kills = [
+        ("earlyoom", "sending SIGTERM to process 4711 uid 33 \"php\": badness 872, VmRSS 410 MiB"),
+        ("systemd-oomd", "Killed /system.slice/x.service due to memory pressure for /system.slice"),
+        ("systemd-oomd", "Marked /system.slice/x.service for killing due to memory used (5)"),
+        ("headroom-guard", "headroom-guard: slay php (452) with SIGTERM: over the floor"),
+    ];
+    let forms: [(&str, Tagged); 9] = [
+        ("rsyslog", |tag, text| format!("Nov 23 22:20:23 web1 {tag}[7]: {text}")),
+        ("ISO", |tag, text| format!("2026-11-23T22:20:23.043143+00:00 web1 {tag}[7]: {text}")),
+        ("RFC 5424", |tag, text| format!("<30>1 2026-11-23T22:20:23Z web1 {tag} 7 - - {text}")),
+        ("short-monotonic", |tag, text| format!("[   23.157011] web1 {tag}[7]: {text}")),
+        ("short-full", |tag, text| format!("Mon 2026-11-23 22:20:23 UTC web1 {tag}[7]: {text}")),
+        ("with-unit", |tag, text| {
+            format!("Mon 2026-11-23 22:20:23 UTC web1 {tag}.service[7]: {text}")
+        }),
+        ("without a host", |tag, text| format!("Nov 23 22:20:23 {tag}[7]: {text}")),
+        ("grep", |tag, text| format!("syslog.1:12:Nov 23 22:20:23 web1 {tag}[7]: {text}")),
+        ("json", |tag, text| {
+            let text = text.replace('"', "\\\"");
+            format!("{{\"MESSAGE\":\"{text}\",\"SYSLOG_IDENTIFIER\":\"{tag}\"}}")
+        }),
+    ];
+    for (tag, text) in kills {
+        for (name, form) in &forms {
+            let events = read(&form(tag, text));
+            assert_eq!(events.len(), 1, "{name}: {text}");
+            assert_ne!(events[0].killer, headroom_core::oomlog::Killer::Kernel, "{name}: {text}");
+        }
+    }
 }

@@ -51,12 +51,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let compressed = gzip(&program, folder.path(), args.runs)?;
     let mut section = format!(
         "## Reading a large log\n\n\
-         `cargo xtask bench explain`, on {}. Warm page cache, one core, output into a file, the quickest of\n\
-         {} runs. The log is `cargo xtask generate-log --size {}`: kern.log of a node with a\n\
-         firewall, an OOM event in every 100 MiB ({events} events).\n\n",
+         `cargo xtask bench explain`, on {}.\n\
+         Warm page cache, one core, output into a file, the quickest of {} runs. The log is `cargo xtask\n\
+         generate-log --size {}`: kern.log of a node with a firewall, an OOM event in every 100 MiB\n\
+         ({events} events).\n\n",
         measure::machine(),
         args.runs,
-        bytes(args.size)
+        bytes(args.size).replace(' ', "")
     );
     section.push_str(&table(&large)?);
     section.push_str(&verdict(&large)?);

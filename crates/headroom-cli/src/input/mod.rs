@@ -9,6 +9,7 @@ mod progress;
 mod rotation;
 mod scan;
 mod skim;
+mod timeline;
 mod utf16;
 pub(crate) mod when;
 

@@ -10,9 +10,9 @@ use headroom_core::oomlog::needles::Search;
 use headroom_core::oomlog::{Event, Parser, Position};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::dating::Timeline;
 use super::open::Log;
 use super::skim::Landing;
+use super::timeline::Timeline;
 
 /// How much is read at once: small enough to stay in the processor's cache between the passes over it.
 const BLOCK: usize = 128 * 1024;
@@ -26,11 +26,11 @@ const NEAR: usize = 8 * 1024;
 
 /// After an event, reports whose head is gone are looked for as far as this: longer than the longest task
 /// table.
-const CAREFUL: u64 = 4 * 1024 * 1024;
+const CAREFUL: u64 = 2 * 1024 * 1024;
 
 /// At the start of a log, where grep's leftovers and cut reports are whole files, as far as this: it costs
 /// some hundredths of a second.
-const CAREFUL_AT_FIRST: u64 = 32 * 1024 * 1024;
+const CAREFUL_AT_FIRST: u64 = 16 * 1024 * 1024;
 
 /// The first bytes of a file tell what kind it is.
 const TELLING: u64 = 64 * 1024;

@@ -9,9 +9,9 @@ use headroom_core::oomlog::needles::Search;
 use headroom_sys::mapped;
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::dating::Timeline;
 use super::progress::Progress;
 use super::scan::{BEHIND, Care};
+use super::timeline::Timeline;
 
 /// How much is mapped at once: the pages count as ours while they are.
 const WINDOW: usize = 16 * 1024 * 1024;

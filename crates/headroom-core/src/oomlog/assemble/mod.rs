@@ -5,6 +5,7 @@
 //! place, or when the log has moved on. What is kept is bounded: see [`OPEN_REPORTS`] and
 //! [`TABLE_ROWS`].
 
+mod absorb;
 mod finish;
 mod report;
 mod route;

@@ -47,6 +47,8 @@ pub(super) struct Open {
     pub(super) tentative: bool,
     /// A newer report of the same stream began before this one had ended.
     pub(super) overtaken: bool,
+    /// It is that newer report.
+    pub(super) overtook: bool,
     pub(super) manual: bool,
     pub(super) elided: bool,
     pub(super) traced: Option<Traced>,
@@ -178,6 +180,17 @@ impl Open {
             Account::Kmem => &mut memcg.kmem,
         };
         *slot = slot.or(Some(usage));
+    }
+
+    /// Whether nothing is known of an account yet.
+    pub(super) fn lacks(&self, account: Account) -> bool {
+        let memcg = &self.event.memcg;
+        match account {
+            Account::Memory => memcg.memory.is_none(),
+            Account::Swap => memcg.swap.is_none(),
+            Account::MemoryAndSwap => memcg.memory_and_swap.is_none(),
+            Account::Kmem => memcg.kmem.is_none(),
+        }
     }
 
     pub(super) fn stats_for(&mut self, stats: &Stats<'_>) {

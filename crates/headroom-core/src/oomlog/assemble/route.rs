@@ -6,8 +6,9 @@
 //! other goes to the newest that has not ended, never to one that has.
 
 use super::super::event::{Killer, Victim};
-use super::super::message::{Killed, Message, Traced, UserspaceKill};
+use super::super::message::{Killed, Message, UserspaceKill};
 use super::super::rejoin::Line;
+use super::absorb::absorb;
 use super::report::{Open, distance_us};
 use super::{Parser, begins_headless};
 
@@ -21,8 +22,10 @@ impl Parser {
     pub(super) fn route(&mut self, line: &Line, message: Message<'_>) {
         let target = match &message {
             Message::Invoked(_) => {
-                self.overtake(line);
-                Some(self.begin(Open::new(line)))
+                let overtook = self.overtake(line);
+                let mut open = Open::new(line);
+                open.overtook = overtook;
+                Some(self.begin(open))
             }
             Message::ManualRun | Message::Suppressed(_) | Message::NohangSearch => {
                 return self.hint(&message);
@@ -69,6 +72,9 @@ impl Parser {
                         open.event.chosen_pid.is_none_or(|pid| pid == announced.pid)
                     })
                 }),
+            Message::TableHead(_) => self.lacking(line, |open| !open.table_seen),
+            Message::Usage(account, _) => self.lacking(line, |open| open.lacks(*account)),
+            Message::TaskIn { .. } => self.lacking(line, |open| open.event.cgroup.is_none()),
             Message::Group(_) | Message::Panic { .. } => self.recent(line),
             Message::Userspace(kill) => Some(self.daemon_kill(line, kill)),
             Message::DryRun => {
@@ -80,11 +86,21 @@ impl Parser {
             }
             _ => self.current(line),
         };
+        let known = target.and_then(|at| self.open.get(at));
+        let foreign = match (known, &message) {
+            (Some(open), Message::Usage(account, _)) => !open.lacks(*account),
+            (Some(open), _) => open.overtaken,
+            (None, message) => begins_headless(message),
+        };
+        if foreign {
+            self.tangled(line);
+        }
         let target = target.or_else(|| self.headless(line, &message));
         let Some(open) = target.and_then(|at| self.open.get_mut(at)) else { return };
         open.touch(line, self.counts.lines);
         let other_table = absorb(open, line, message);
         if let Some(message) = other_table {
+            self.tangled(line);
             // The head of the report this table belongs to was lost.
             let mut open = Open::new(line);
             open.touch(line, self.counts.lines);
@@ -110,6 +126,30 @@ impl Parser {
             })
         };
         find(false).or_else(|| find(true))
+    }
+
+    /// The newest report that lacks what the line brings, one overtaken just now if need be; else the
+    /// newest.
+    fn lacking(&self, line: &Line, lacks: impl Fn(&Open) -> bool) -> Option<usize> {
+        let current = self.current(line);
+        if current.and_then(|at| self.open.get(at)).is_some_and(&lacks) {
+            return current;
+        }
+        let near = |open: &Open| open.near(&line.record.stamp, INTERLEAVED_US);
+        self.find(line, |open| open.overtaken && near(open) && lacks(open)).or(current)
+    }
+
+    /// Two reports turned out to stand in one another: whose lines are whose is a guess.
+    fn tangled(&mut self, line: &Line) {
+        if !self.open.iter().any(|open| open.overtaken && open.same_stream(line)) {
+            return;
+        }
+        for open in &mut self.open {
+            let concerned = open.overtaken || open.overtook;
+            if concerned && open.same_stream(line) && open.near_enough(&line.record.stamp) {
+                open.event.interleaved = true;
+            }
+        }
     }
 
     /// The newest report the line can belong to, ended or not.
@@ -194,7 +234,9 @@ impl Parser {
     }
 
     /// A new report begins: the unfinished ones of its stream are marked, or closed if they are older.
-    fn overtake(&mut self, line: &Line) {
+    /// Whether any was marked.
+    fn overtake(&mut self, line: &Line) -> bool {
+        let mut marked = false;
         let mut at = 0;
         while let Some(open) = self.open.get_mut(at) {
             if open.ended() || !open.same_stream(line) {
@@ -206,11 +248,13 @@ impl Parser {
                 && open.near(&line.record.stamp, INTERLEAVED_US);
             if young && !open.overtaken {
                 open.overtaken = true;
+                marked = true;
                 at += 1;
             } else if let Some(open) = self.open.remove(at) {
                 self.close(open);
             }
         }
+        marked
     }
 
     fn hint(&mut self, message: &Message<'_>) {
@@ -235,76 +279,4 @@ fn names_unit(cgroup: &str, unit: &str) -> bool {
 fn ends_in(read: &str, comm: &str) -> bool {
     read.strip_suffix(comm)
         .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
-}
-
-/// Adds a message to its report; gives it back when it is the heading of another report's table.
-fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Message<'a>> {
-    use super::super::event::Ending;
-    let at = line.at;
-    if open.overtaken {
-        open.event.interleaved = true;
-    }
-    match message {
-        Message::Invoked(invoked) => open.invoked(&invoked, at),
-        Message::Cpuset { cpuset, .. } => open.event.cpuset = Some(cpuset.into()),
-        Message::Cpu(cpu) => {
-            if let Some(invoker) = &mut open.event.invoker {
-                invoker.pid = Some(cpu.pid);
-                // Behind a prefix of unknown form the name's beginning was a guess; here it is none.
-                if let Some(comm) = cpu.comm {
-                    invoker.comm = comm.chars().take(64).collect();
-                }
-            }
-            open.event.kernel = cpu.kernel.map(Into::into);
-        }
-        Message::Trace(Traced::X86) => open.x86 = true,
-        Message::Trace(traced) => open.traced = open.traced.or(Some(traced)),
-        Message::Memory(memory) => open.memory(memory, at),
-        Message::TaskIn { task, limit } => open.task_in(task, limit),
-        Message::Usage(account, usage) => open.usage(account, usage, at),
-        Message::StatsFor(stats) => open.stats_for(&stats),
-        Message::Stat(key, value) if open.in_stats => open.stat(key, value),
-        Message::TableTitle => open.in_stats = false,
-        Message::TableHead(columns) => {
-            if !open.table(&columns, line) {
-                return Some(Message::TableHead(columns));
-            }
-        }
-        Message::Row(row) => open.row(&row),
-        Message::Choice(choice) => open.choice(&choice, at),
-        Message::ChoiceRest(rest) if open.has_choice => open.choice(&rest, at),
-        Message::Announced(announced) => open.announced(&announced, at),
-        Message::Killed(killed) => open.killed(&killed, at),
-        Message::Reaped(reaped) => match open.victim(reaped.pid) {
-            Some(victim) => victim.reaped = true,
-            None => open.reaped_only(reaped.pid, reaped.comm, at),
-        },
-        Message::Group(_) => {
-            open.event.group_kill = true;
-            open.tentative = false;
-        }
-        Message::NoKillable => {
-            open.event.ending = Some(Ending::NoKillable);
-            open.event.evidence.end.get_or_insert(at);
-            open.tentative = false;
-        }
-        Message::Panic { compulsory } => {
-            let ending = if compulsory { Ending::PanicOnOom } else { Ending::NoKillable };
-            open.event.ending.get_or_insert(ending);
-            open.event.panicked = true;
-            open.event.evidence.end.get_or_insert(at);
-            open.tentative = false;
-        }
-        Message::Userspace(kill) => open.userspace(&kill, at),
-        Message::Elided => open.elided = true,
-        Message::Stat(..)
-        | Message::NohangVictim { .. }
-        | Message::NohangSearch
-        | Message::NohangSignal
-        | Message::ChoiceRest(_)
-        | Message::DryRun
-        | Message::ManualRun
-        | Message::Suppressed(_) => {}
-    }
-    None
 }

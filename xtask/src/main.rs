@@ -2,10 +2,12 @@
 
 mod api;
 mod bench;
+mod corpus;
 mod deb;
 #[cfg(test)]
 mod dependencies;
 mod docs;
+mod generate_log;
 mod lab;
 mod needs;
 mod steps;
@@ -35,6 +37,8 @@ const EXAMPLES: &str = "Examples:
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
   cargo xtask deb-check            the package installed, upgraded, removed and purged
   cargo xtask man && man -l target/man/headroom.1
+  cargo xtask corpus               every report of the corpus against its tables
+  cargo xtask bench explain        how fast a large log is read, into docs/benchmarks.md
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
 
@@ -53,6 +57,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Reads every report of the corpus and prints what differs from its tables; fails if anything does
+    Corpus(corpus::Args),
     /// Measures something and writes its section of docs/benchmarks.md
     Bench {
         #[command(subcommand)]
@@ -63,6 +69,8 @@ enum Command {
         #[command(subcommand)]
         part: Option<api::Part>,
     },
+    /// Makes a large kern.log of firewall noise with an OOM event in every 100 MiB
+    GenerateLog(generate_log::Args),
     /// Builds the Debian package and prints its path
     Deb {
         /// Take the programs from this folder instead of building them
@@ -97,12 +105,14 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
+        Command::Corpus(args) => corpus::run(&args),
         Command::Bench { bench } => bench::run(&bench),
         Command::Deb { from } => deb::run(from.as_deref()).and_then(tell),
         Command::DebCheck { from } => deb::check(from.as_deref()),
         Command::Man => docs::man().and_then(tell),
         Command::Completions => docs::completions().and_then(tell),
         Command::Api { part } => api::run(part),
+        Command::GenerateLog(args) => generate_log::run(&args),
     };
     outcome.unwrap_or_else(|error: anyhow::Error| {
         say(&format!("error: {error:#}"));

@@ -33,10 +33,38 @@ pub struct Incident {
     pub events: Vec<Event>,
     /// Who held the memory, the largest first.
     pub holders: Vec<Holder>,
-    /// What else was logged around that time.
+    /// What no process explains, the largest first; empty where the report does not tell.
+    pub not_in_processes: Vec<NotInProcesses>,
+    /// Who would have been killed next, by the kernel's own arithmetic; empty where it is not known.
+    pub next: Vec<Next>,
+    /// What else was logged around that time, in the order of time. Near is not a cause.
     pub context: Vec<Context>,
-    /// What is to be concluded, the surest first.
+    /// What is to be concluded, the one that answers first.
     pub findings: Vec<Finding>,
+}
+
+/// A use of memory that stands in no process's resident size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotInProcesses {
+    /// `shared_memory`, `slab_unreclaimable`, `slab_reclaimable`, `huge_pages`, `page_tables`,
+    /// `kernel_stacks`, `kernel_other`, `page_cache`, `free` or `unaccounted`.
+    pub what: String,
+    /// How much.
+    pub size_kib: u64,
+    /// Its part of the limit or of the machine's RAM, 0 to 1.
+    pub share: f64,
+}
+
+/// A process that would have been killed next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the kernel's own")]
+pub struct Next {
+    pub pid: u32,
+    pub comm: String,
+    pub rss_kib: Option<u64>,
+    pub oom_score_adj: Option<i32>,
+    /// Thousandths of what there is to allocate, adjustment included.
+    pub badness: Option<i64>,
 }
 
 /// `structural` when kills came at the policy's rate or came back within the hour.
@@ -176,6 +204,9 @@ pub struct Task {
     pub swap_kib: Option<u64>,
     pub oom_score_adj: Option<i32>,
     pub comm: String,
+    /// Thousandths of what there is to allocate, as that kernel counted them; `null` for a process that may
+    /// not be killed, and where the report does not suffice.
+    pub badness: Option<i64>,
 }
 
 /// A process that was killed, or a cgroup whose path is then its name.
@@ -208,6 +239,10 @@ pub struct Holder {
     pub rss_kib: u64,
     /// What they have in swap.
     pub swap_kib: Option<u64>,
+    /// Their page tables, which are not in `rss_kib`.
+    pub pgtables_kib: Option<u64>,
+    /// Shared memory they map, which is in `rss_kib` (kernels since 6.8).
+    pub shared_kib: Option<u64>,
     /// Their part of the limit or of the machine's RAM, 0 to 1; of what all processes held where neither
     /// is known.
     pub share: f64,
@@ -216,10 +251,13 @@ pub struct Holder {
 }
 
 /// An entry of another log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Context {
-    /// When.
+    /// When it was logged.
     pub time: Option<String>,
+    /// How far from the incident: negative before its first event, positive after its last, 0 while it
+    /// lasted.
+    pub distance_s: Option<f64>,
     /// `file:line`.
     pub source: String,
     /// What it says, in short.
@@ -233,6 +271,8 @@ pub struct Context {
 pub struct Finding {
     /// The kind of finding, for scripts.
     pub id: String,
+    /// Whom it is about: a holder's `group`, a unit, `kernel`, `tmpfs`.
+    pub group: Option<String>,
     /// The conclusion in one sentence.
     pub title: String,
     /// The lines it rests on, `file:line`.

@@ -3,9 +3,11 @@
 mod advise;
 mod cmd;
 mod compat;
+mod explained;
 mod input;
 mod print;
 mod setup;
+mod surroundings;
 mod systemctl;
 
 use std::io::{self, ErrorKind};

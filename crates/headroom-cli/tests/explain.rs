@@ -238,6 +238,163 @@ fn a_report_is_found_wherever_blocks_begin_in_a_large_log() {
     }
 }
 
+/// Reads a log from standard input.
+fn through_a_pipe(folder: &Path, log: &[u8]) -> serde_json::Value {
+    let mut child = command(folder, &["--format", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("headroom runs");
+    let mut stdin = child.stdin.take().expect("stdin");
+    let log = log.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&log).expect("written"));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("all was written");
+    serde_json::from_str(&stdout(&output).replace("\"standard input\"", "\"-\"")).expect("JSON")
+}
+
+#[test]
+fn a_large_file_is_passed_over_and_read_as_a_pipe_is() {
+    let folder = fixtures();
+    let report = fs::read_to_string(folder.path().join("6.1-memcg2-dmesg.log")).expect("the log");
+    let noise = "[  1.0] [UFW BLOCK] IN=eth0 OUT= MAC=00 SRC=198.51.100.7 DST=192.0.2.10 LEN=40\n";
+    let mut log = String::new();
+    // Far apart, near each other, at the very end, and one whose head is gone.
+    for (number, lines) in [30_000, 700, 25_001, 3, 40_000].into_iter().enumerate() {
+        log.push_str(&noise.repeat(lines));
+        let report = report.replace("480", &format!("48{number}"));
+        let report = report.replace("[   2", &format!("[ {number}00002"));
+        let from = if number == 2 { report.find("Tasks state").expect("a table") } else { 0 };
+        log.push_str(&report[from..]);
+    }
+    fs::write(folder.path().join("large"), &log).expect("a file");
+    let file = stdout(&headroom(folder.path(), &["--format", "json", "large"]));
+    let file: serde_json::Value =
+        serde_json::from_str(&file.replace("\"large\"", "\"-\"")).expect("JSON");
+    let pipe = through_a_pipe(folder.path(), log.as_bytes());
+    let events = |json: &serde_json::Value| -> Vec<serde_json::Value> {
+        let incidents = json["incidents"].as_array().expect("incidents").clone();
+        incidents.iter().flat_map(|i| i["events"].as_array().expect("events").clone()).collect()
+    };
+    assert_eq!(events(&file).len(), 5);
+    assert_eq!(events(&file), events(&pipe));
+    let lines: Vec<usize> = log
+        .lines()
+        .collect::<Vec<_>>()
+        .iter()
+        .zip(1..)
+        .filter(|(line, _)| line.contains("invoked oom-killer"))
+        .map(|(_, number)| number)
+        .collect();
+    let found: Vec<usize> = events(&file)
+        .iter()
+        .filter(|event| !event["invoker"].is_null())
+        .filter_map(|event| usize::try_from(event["source"]["line"].as_u64()?).ok())
+        .collect();
+    assert_eq!(found, lines);
+}
+
+#[test]
+fn a_log_of_windows_is_a_log() {
+    let folder = fixtures();
+    let name = "6.1-memcg2-dmesg.log";
+    let expected = stdout(&headroom(folder.path(), &["--format", "json", name]));
+    let text = fs::read_to_string(folder.path().join(name)).expect("the log");
+    let text = text.replace('\n', "\r\n");
+    let utf16 = |swap: bool| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(|u| if swap { u.to_be_bytes() } else { u.to_le_bytes() }).collect()
+    };
+    let mut marked = "\u{feff}".as_bytes().to_vec();
+    marked.extend_from_slice(text.as_bytes());
+    for (form, bytes) in [("le", utf16(false)), ("be", utf16(true)), ("utf8", marked)] {
+        fs::write(folder.path().join(form), bytes).expect("a file");
+        let told = stdout(&headroom(folder.path(), &["--format", "json", form]));
+        assert_eq!(
+            told.replace(&format!("\"{form}\""), &format!("\"{name}\""))
+                .replace(&format!("{form}:"), &format!("{name}:")),
+            expected,
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn the_year_is_deduced_from_the_order_of_the_lines() {
+    let folder = TempDir::new().expect("a folder");
+    let kill = |day: &str, pid: u32| {
+        format!(
+            "{day} 10:00:00 h kernel: Out of memory: Killed process {pid} (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\n"
+        )
+    };
+    let log = [kill("Jan 20", 1), kill("Apr  2", 2), kill("Aug  1", 3), kill("Dec 24", 4)].concat();
+    let path = folder.path().join("kern.log");
+    fs::write(&path, log).expect("a file");
+    // Copied in February: the whole log is of the year before.
+    let file = File::options().write(true).open(&path).expect("the file");
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(1_770_700_000)).expect("its time");
+    let json = stdout(&headroom(folder.path(), &["--format", "json", "kern.log"]));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let times: Vec<&str> = json["incidents"]
+        .as_array()
+        .expect("incidents")
+        .iter()
+        .filter_map(|incident| incident["first"].as_str())
+        .map(|time| &time[..10])
+        .collect();
+    assert_eq!(times, ["2025-01-20", "2025-04-02", "2025-08-01", "2025-12-24"]);
+}
+
+#[test]
+fn a_raw_kernel_log_is_dated_where_it_says_when_it_booted() {
+    let folder = TempDir::new().expect("a folder");
+    let log = "[    1.500000] rtc_cmos 00:00: setting system clock to 2026-11-23T22:20:17 UTC (1795472417)\n\
+        [  100.500000] Out of memory: Killed process 7 (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\n";
+    fs::write(folder.path().join("dmesg"), log).expect("a file");
+    let json = stdout(&headroom(folder.path(), &["--format", "json", "dmesg"]));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["incidents"][0]["first"], "2026-11-23T22:21:56+00:00");
+}
+
+/// A folder with a journal in it, and a journalctl that does what the script says.
+fn with_journalctl(folder: &Path, script: &str) -> Command {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(folder.join("root/var/log/journal")).expect("the folder");
+    let program = folder.join("journalctl");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may be run");
+    let mut path = folder.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = command(folder, &["--format", "json"]);
+    command.env("HEADROOM_ROOT", "root").env("PATH", path);
+    command
+}
+
+#[test]
+fn the_journal_is_read_by_the_program_that_knows_it() {
+    let folder = fixtures();
+    let script = "echo \"$@\" >arguments\nsed 's/^\\[ *[0-9.]*\\]/1795472423.043143 lab kernel:/' 6.1-memcg2-dmesg.log";
+    let output = with_journalctl(folder.path(), script).output().expect("it runs");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let event = &json["incidents"][0]["events"][0];
+    assert_eq!(event["source"]["file"], "journal");
+    assert_eq!(event["complete"], true);
+    assert_eq!(event["time"], "2026-11-23T22:20:23.043143+00:00");
+    let arguments = fs::read_to_string(folder.path().join("arguments")).expect("it was called");
+    assert!(arguments.contains("--directory root/var/log/journal"), "{arguments}");
+}
+
+#[test]
+fn a_journal_that_is_closed_to_us_names_the_group_that_may() {
+    let folder = TempDir::new().expect("a folder");
+    let script = "echo 'No journal files were opened due to insufficient permissions.' >&2\nexit 1";
+    let output = with_journalctl(folder.path(), script).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("systemd-journal"), "{stderr}");
+}
+
 #[test]
 fn wrong_usage_is_64() {
     let folder = TempDir::new().expect("a folder");

@@ -12,6 +12,7 @@ pub mod advise;
 pub mod decide;
 pub mod diagnose;
 pub mod oomlog;
+pub mod otherlog;
 pub mod policy;
 pub mod redact;
 pub mod replay;

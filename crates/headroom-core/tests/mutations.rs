@@ -2,16 +2,23 @@
 //! that grows without bound, no answer about lines that are not there.
 //!
 //! The damage is drawn from a fixed seed, so that a failure comes again; `HEADROOM_MUTATIONS` sets how
-//! many variants of each report are read. The fuzz target runs the same function on libFuzzer's inputs.
+//! many variants of each report are read. The fuzz target (`fuzz/`) runs the same function on libFuzzer's
+//! inputs.
 
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one as a whole")]
 
 use std::fs;
 use std::path::Path;
 
-use headroom_core::diagnose::{self, Dated, Facts};
-use headroom_core::oomlog::{Event, Parser, Position};
-use headroom_core::words;
+use headroom_core::oomlog::{Parser, Position};
+
+#[path = "fuzz/oomlog.rs"]
+mod oomlog;
+#[path = "fuzz/random.rs"]
+mod random;
+
+use oomlog::explain;
+use random::Random;
 
 #[test]
 fn a_damaged_report_is_read_as_far_as_it_goes() {
@@ -50,39 +57,6 @@ fn reports() -> Vec<Vec<u8>> {
     paths.sort();
     let logs = paths.iter().filter(|path| path.extension().is_some_and(|ext| ext == "log"));
     logs.map(|path| fs::read(path).expect("a fixture")).collect()
-}
-
-/// Reads and explains a log, and checks what must hold whatever it is.
-fn explain(log: &[u8]) {
-    let mut parser = Parser::new();
-    let mut lines = 0;
-    for line in log.split_inclusive(|b| *b == b'\n') {
-        lines += 1;
-        parser.feed(line, Position { source: 0, line: lines });
-    }
-    parser.finish();
-    assert!(parser.is_idle());
-    let events: Vec<Event> = std::iter::from_fn(|| parser.next_event()).collect();
-    assert!(events.len() <= log.len() / 8 + 1, "more events than lines could hold");
-    for event in &events {
-        assert!(event.first <= event.last && event.last.line <= lines);
-        assert!(event.tasks.len() <= log.len() / 8 + 1);
-        for victim in &event.victims {
-            let _: Option<bool> = diagnose::expected_victim(event, victim);
-        }
-    }
-    let dated: Vec<Dated> =
-        events.iter().map(|event| Dated { event: event.clone(), at_us: None }).collect();
-    let history: Vec<&Event> = events.iter().collect();
-    for incident in diagnose::incidents(&dated) {
-        let events: Vec<&Event> = incident.events.iter().map(|i| &dated[*i].event).collect();
-        let findings = diagnose::findings(&events, incident.kind, &history);
-        assert!(!findings.is_empty(), "an incident nothing is said about");
-        let facts = Facts::of(&events).expect("facts of an incident");
-        assert!(!words::explain::what_ran_out(facts.event).is_empty());
-        assert!(!words::explain::who_died(&events, None).is_empty());
-        assert!(facts.holders.iter().all(|holder| (0.0..=1.0).contains(&holder.share)));
-    }
 }
 
 /// One of the ways a log is damaged.
@@ -149,26 +123,5 @@ fn damage(log: &mut Vec<u8>, reports: &[Vec<u8>], random: &mut Random) {
         9 => log.retain(|b| *b != b'\n'),
         // Characters of several bytes.
         _ => drop(log.splice(at..at, "\u{a0}ü\u{202e}八".bytes())),
-    }
-}
-
-/// Marsaglia's xorshift: enough to draw damage from.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(limit.max(1)).expect("a length"))
-            .expect("below a length")
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[3]
     }
 }

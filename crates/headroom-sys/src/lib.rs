@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod footprint;
 pub mod kmsg;
+pub mod mapped;
 pub mod notify;
 pub mod own;
 pub mod peer;

@@ -19,7 +19,8 @@ pub(crate) struct Measured {
     pub(crate) peak_kib: u64,
 }
 
-/// Runs a shell's command line with its output thrown away, pinned to one processor.
+/// Runs a shell's command line pinned to one processor, its output into a file: into /dev/null grep would
+/// stop at the first match.
 ///
 /// # Errors
 /// It cannot be started, or ends with another exit status than 0 and 1 (grep's "nothing found").
@@ -35,7 +36,7 @@ pub(crate) fn command(line: &str, folder: &Path) -> Result<Measured> {
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(tempfile::tempfile().context("making a file for the output")?)
         .stderr(Stdio::null())
         .status()
         .context("starting taskset and time (Debian packages util-linux and time)")?;
@@ -50,20 +51,26 @@ pub(crate) fn command(line: &str, folder: &Path) -> Result<Measured> {
     Ok(Measured { wall, cpu: Duration::from_secs_f64(cpu), peak_kib: number()?.parse()? })
 }
 
-/// The quickest of several runs, the first of which warms the page cache and does not count.
+/// The quickest of several runs of each command line. They take turns, so that whatever else the machine
+/// does meanwhile meets all of them; the first turn warms the page cache and does not count.
 ///
 /// # Errors
 /// Those of [`command`].
-pub(crate) fn best_of(runs: usize, line: &str, folder: &Path) -> Result<Measured> {
-    command(line, folder)?;
-    let mut best = command(line, folder)?;
-    for _ in 1..runs {
-        let one = command(line, folder)?;
-        best.wall = best.wall.min(one.wall);
-        best.cpu = best.cpu.min(one.cpu);
-        best.peak_kib = best.peak_kib.max(one.peak_kib);
+pub(crate) fn best_of(runs: usize, lines: &[&str], folder: &Path) -> Result<Vec<Measured>> {
+    for line in lines {
+        command(line, folder)?;
     }
-    Ok(best)
+    let mut best: Vec<Option<Measured>> = vec![None; lines.len()];
+    for _ in 0..runs.max(1) {
+        for (best, line) in best.iter_mut().zip(lines) {
+            let one = command(line, folder)?;
+            let known = best.get_or_insert(one);
+            known.wall = known.wall.min(one.wall);
+            known.cpu = known.cpu.min(one.cpu);
+            known.peak_kib = known.peak_kib.max(one.peak_kib);
+        }
+    }
+    Ok(best.into_iter().flatten().collect())
 }
 
 /// The machine in a few words: processor, how many, memory, kernel.

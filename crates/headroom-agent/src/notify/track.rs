@@ -290,7 +290,14 @@ fn explained(event: &Event, unix_ms: i64) -> (Vec<String>, Option<String>) {
     ];
     let dated = Dated { event: event.clone(), at_us: Some(unix_ms.saturating_mul(1000)) };
     let kind = diagnose::incidents(&[dated]).first().map_or(IncidentKind::Incidental, |i| i.kind);
-    let findings = diagnose::findings(&events, kind, &events);
+    let context = diagnose::Context::default();
+    let findings = diagnose::findings(&diagnose::Case {
+        events: &events,
+        kind,
+        history: &events,
+        context: &context,
+        repeats: None,
+    });
     let advice = findings.iter().find_map(|finding| finding.advice.first());
     let to_do = advice.map(|advice| harmless(&words::explain::to_do(advice), SENTENCE));
     (lines.iter().map(|line| harmless(line, SENTENCE)).collect(), to_do)

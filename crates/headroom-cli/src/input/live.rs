@@ -4,11 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::OFlags;
 
 use super::open::Log;
+use super::piped::Piped;
+use super::rotation::{self, Age};
 use super::when::Clock;
 use super::{Gathered, Range};
 
@@ -16,14 +19,13 @@ use super::{Gathered, Range};
 const KERNEL_LOGS: [&str; 3] = ["kern.log", "messages", "syslog"];
 
 /// Who writes kill lines to the journal: the kernel, and the daemons.
-const TAGS: [&str; 5] = ["systemd-oomd", "earlyoom", "nohang", "oomd", "headroom-guard"];
+const TAGS: [&str; 6] =
+    ["systemd-oomd", "earlyoom", "nohang", "nohang-desktop", "oomd", "headroom-guard"];
 
 /// Reads every log of the node that there is, or under `root` the files only.
 pub(super) fn read(gathered: &mut Gathered, root: Option<&Path>, range: &Range) {
     let mut denied = Vec::new();
-    if root.is_none() {
-        journal(gathered, range, &mut denied);
-    }
+    journal(gathered, root, range, &mut denied);
     let logs = root.unwrap_or_else(|| Path::new("/")).join("var/log");
     for path in kernel_logs(&logs) {
         match File::open(&path) {
@@ -52,31 +54,34 @@ pub(super) fn read(gathered: &mut Gathered, root: Option<&Path>, range: &Range) 
 fn kernel_logs(folder: &Path) -> Vec<PathBuf> {
     for name in KERNEL_LOGS {
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        let mut found: Vec<(u32, String, PathBuf)> = entries
+        let mut found: Vec<(Age, PathBuf)> = entries
             .filter_map(Result::ok)
             .filter_map(|entry| {
                 let file = entry.file_name().into_string().ok()?;
-                let suffix = file.strip_prefix(name)?;
-                // "kern.log.2.gz" by its number, "messages-20260318" by its date.
-                let age =
-                    suffix.trim_start_matches('.').split('.').next().and_then(|n| n.parse().ok());
-                let rotation = suffix.is_empty() || suffix.starts_with(['.', '-']);
-                (rotation && entry.path().is_file())
-                    .then(|| (age.unwrap_or(0), file.clone(), entry.path()))
+                let (base, age) = rotation::split(&file);
+                (base == name && entry.path().is_file()).then(|| (age, entry.path()))
             })
             .collect();
         if !found.is_empty() {
-            found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            return found.into_iter().map(|(_, _, path)| path).collect();
+            found.sort();
+            return found.into_iter().map(|(_, path)| path).collect();
         }
     }
     Vec::new()
 }
 
 /// The journal, by the program that reads it: its format is systemd's own.
-fn journal(gathered: &mut Gathered, range: &Range, denied: &mut Vec<String>) {
+fn journal(gathered: &mut Gathered, root: Option<&Path>, range: &Range, denied: &mut Vec<String>) {
     let mut command = Command::new("journalctl");
-    command.args(["--quiet", "--no-pager", "--all", "--output=short-unix"]);
+    // Not --quiet: what it would not say then is that it may not show all.
+    command.args(["--no-pager", "--all", "--output=short-unix"]);
+    if let Some(root) = root {
+        let folder = root.join("var/log/journal");
+        if !folder.is_dir() {
+            return;
+        }
+        command.arg("--directory").arg(folder);
+    }
     if let Some(since) = range.since {
         command.arg(format!("--since=@{}", since.as_second()));
     }
@@ -84,28 +89,44 @@ fn journal(gathered: &mut Gathered, range: &Range, denied: &mut Vec<String>) {
     for tag in TAGS {
         command.args(["+".to_string(), format!("SYSLOG_IDENTIFIER={tag}")]);
     }
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     // A node without systemd has no journal, which is no failure.
-    let Ok(mut child) = child else { return };
-    let Some(output) = child.stdout.take() else { return };
-    let bytes = gathered.read_stream("journal", Box::new(output), &Clock::now());
-    if bytes == 0 && said(&mut child).contains("ermission") {
+    let Ok(piped) = Piped::start("journalctl", &mut command) else { return };
+    let complaint = Complaint::default();
+    let reader = Telling { piped, complaint: complaint.clone() };
+    let bytes = gathered.read_stream("journal", Box::new(reader), &Clock::now());
+    // "-- No entries --" is no log that was read.
+    if bytes < 32 {
+        gathered.forget_last();
+    }
+    let said = complaint.lock().map(|said| said.clone()).unwrap_or_default();
+    if ["ermission", "not seeing messages"].iter().any(|words| said.contains(words)) {
         denied.push(
-            "journal: not readable for you; members of the group systemd-journal may read it"
+            "journal: not all of it is readable for you; members of the group systemd-journal (or adm) \
+             may read it"
                 .into(),
         );
     }
 }
 
-/// What journalctl said on standard error, once it has ended.
-fn said(child: &mut Child) -> String {
-    let mut text = String::new();
-    if let Some(stderr) = child.stderr.take() {
-        // Whatever it was, an unreadable complaint is no complaint about permissions.
-        let _ = stderr.take(64 * 1024).read_to_string(&mut text);
+/// What journalctl said on standard error, for whoever had its output read.
+type Complaint = Arc<Mutex<String>>;
+
+/// journalctl's output, whose end is never an error: it says more than its exit status.
+struct Telling {
+    piped: Piped,
+    complaint: Complaint,
+}
+
+impl Read for Telling {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.piped.read_output(into)?;
+        if count == 0
+            && let Ok(mut complaint) = self.complaint.lock()
+        {
+            complaint.push_str(&self.piped.end().0);
+        }
+        Ok(count)
     }
-    let _ = child.wait();
-    text
 }
 
 /// The kernel's ring buffer, which holds what no logger has written yet.
@@ -117,7 +138,10 @@ fn ring_buffer(gathered: &mut Gathered, denied: &mut Vec<String>) {
             gathered.read_stream(PATH, Box::new(RingBuffer(file)), &Clock::of_this_boot());
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            denied.push(format!("{PATH}: not readable for you; root may read it"));
+            denied.push(format!(
+                "{PATH}: not readable for you; root may read it, and everybody where the sysctl \
+                 kernel.dmesg_restrict is 0"
+            ));
         }
         Err(_) => {}
     }
@@ -143,11 +167,20 @@ impl Read for RingBuffer {
 }
 
 impl Gathered {
+    /// Forgets a source in which nothing was.
+    fn forget_last(&mut self) {
+        let source = u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        if self.events.iter().all(|event| event.event.first.source != source) {
+            self.sources.pop();
+            self.logs.retain(|log| log.source != source);
+        }
+    }
+
     /// Reads a stream to its end; gives back how many bytes it had.
     fn read_stream(&mut self, name: &str, reader: Box<dyn Read>, clock: &Clock) -> u64 {
         let source = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
         self.sources.push(name.to_string());
-        let log = Log { name: name.to_string(), reader, compressed: false };
+        let log = Log { name: name.to_string(), reader, compressed: false, skim: None };
         self.take(log, source, clock)
     }
 }

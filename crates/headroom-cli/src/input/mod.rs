@@ -1,10 +1,16 @@
 //! Where logs come from, and what was found in them.
 
+mod dating;
 mod live;
 mod merge;
 pub(crate) mod open;
+mod piped;
 mod progress;
+mod rotation;
 mod scan;
+mod skim;
+mod timeline;
+mod utf16;
 pub(crate) mod when;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +35,8 @@ pub(crate) struct Gathered {
     pub(crate) truncated_reports: u64,
     /// Lines of reports that could not be understood.
     pub(crate) unparsed_lines: u64,
+    /// What each log says of time.
+    logs: Vec<dating::Read>,
 }
 
 /// The times asked for.
@@ -108,11 +116,21 @@ impl Gathered {
         self.truncated_reports += counts.truncated_reports;
         self.unparsed_lines += counts.unparsed_lines;
         found.sort_by_key(|event| event.first);
+        let clock = clock.clone().with_boot(seen.timeline.boot_us());
         self.events.extend(found.into_iter().map(|event| {
             let at_us = clock.resolve(&event.stamp);
             Dated { event, at_us }
         }));
+        self.logs.push(dating::Read { source, clock, timeline: seen.timeline });
         seen.bytes
+    }
+
+    /// Dates the events against each other, and brings them into the order of time.
+    fn order(&mut self) {
+        for family in rotation::families(&self.sources, std::mem::take(&mut self.logs)) {
+            dating::rotations(&family, &mut self.events);
+        }
+        merge::in_order(&mut self.events);
     }
 }
 
@@ -122,7 +140,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Gathered {
     for path in paths {
         gathered.read(path);
     }
-    merge::in_order(&mut gathered.events);
+    gathered.order();
     gathered
 }
 
@@ -131,6 +149,6 @@ pub(crate) fn live(range: &Range) -> Gathered {
     let mut gathered = Gathered::default();
     let root = std::env::var_os("HEADROOM_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from);
     live::read(&mut gathered, root.as_deref(), range);
-    merge::in_order(&mut gathered.events);
+    gathered.order();
     gathered
 }

@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::progress::Watched;
+use super::piped;
+use super::progress::{Progress, Watched};
+use super::skim::Skim;
+use super::utf16::Utf16;
 use super::when::Clock;
 
 /// A log, open for reading.
@@ -19,10 +23,12 @@ pub(crate) struct Log {
     pub(crate) reader: Box<dyn Read>,
     /// Whether its bytes come out of a decompressor.
     pub(crate) compressed: bool,
+    /// The file itself, where it is one and its bytes are the log's.
+    pub(super) skim: Option<Skim>,
 }
 
 /// The name a path goes by in the answer.
-pub(super) fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
@@ -33,7 +39,8 @@ pub(super) fn name(path: &Path) -> String {
 pub(crate) fn log(path: &Path) -> Result<(Log, Clock), String> {
     let name = name(path);
     if path.as_os_str() == "-" {
-        let reader = Watched::new(io::stdin().lock(), "standard input", None);
+        let progress = Rc::new(Progress::new("standard input", None));
+        let reader = Watched::new(io::stdin().lock(), progress);
         return decompressed(&name, reader, Clock::now());
     }
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
@@ -43,7 +50,14 @@ pub(crate) fn log(path: &Path) -> Result<(Log, Clock), String> {
     }
     let clock = metadata.modified().map_or_else(|_| Clock::now(), Clock::of_file);
     let length = metadata.is_file().then_some(metadata.len());
-    decompressed(&name, Watched::new(file, &name, length), clock)
+    let progress = Rc::new(Progress::new(&name, length));
+    // The copy shares its place in the file with the one that is read.
+    let skim = length
+        .zip(file.try_clone().ok())
+        .map(|(length, file)| Skim::new(file, length, Rc::clone(&progress)));
+    let (mut log, clock) = decompressed(&name, Watched::new(file, progress), clock)?;
+    log.skim = skim.filter(|_| !log.compressed);
+    Ok((log, clock))
 }
 
 /// Tells a compressed log by its first bytes, whatever it is called.
@@ -65,22 +79,30 @@ fn decompressed(
             Box::new(XzReader::new(BufReader::new(whole), true))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Zstd::new(whole)),
-        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H'] => {
-            return Err(format!(
-                "{name}: is a journal; use `journalctl --file {name} -o short-unix | headroom explain -`"
-            ));
-        }
-        [b'B', b'Z', b'h', ..] => {
-            return Err(format!(
-                "{name}: bzip2 is not read; use `bzcat {name} | headroom explain -`"
-            ));
-        }
+        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H'] => match piped::journal(Path::new(name)) {
+            Ok(piped) => Box::new(piped),
+            Err(_) => {
+                return Err(format!(
+                    "{name}: is a journal, which needs journalctl; use `journalctl --file {name} -o short-unix | headroom explain -` where it is"
+                ));
+            }
+        },
+        [b'B', b'Z', b'h', ..] => match piped::bzip2(Path::new(name)) {
+            Ok(piped) => Box::new(piped),
+            Err(_) => {
+                return Err(format!(
+                    "{name}: is compressed by bzip2, which needs bzcat (package bzip2)"
+                ));
+            }
+        },
+        [0xff, 0xfe, ..] => Box::new(Utf16::new(whole, false)),
+        [0xfe, 0xff, ..] => Box::new(Utf16::new(whole, true)),
         _ => {
             compressed = false;
             Box::new(whole)
         }
     };
-    Ok((Log { name: name.to_string(), reader, compressed }, clock))
+    Ok((Log { name: name.to_string(), reader, compressed, skim: None }, clock))
 }
 
 /// zstd's frames one after another, as `zstd` itself reads them.
@@ -118,7 +140,7 @@ impl<R: Read> Read for Zstd<R> {
 }
 
 /// An error of the system in words, with the step that helps where there is one.
-pub(super) fn explained(error: &io::Error) -> String {
+pub(crate) fn explained(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file".into(),
         ErrorKind::PermissionDenied => {
@@ -129,7 +151,7 @@ pub(super) fn explained(error: &io::Error) -> String {
 }
 
 /// An error while reading on: a decompressor's is the log's own fault.
-pub(super) fn reading_explained(error: &io::Error, compressed: bool) -> String {
+pub(crate) fn reading_explained(error: &io::Error, compressed: bool) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof if compressed => "its compressed data is cut off".into(),
         ErrorKind::PermissionDenied => explained(error),

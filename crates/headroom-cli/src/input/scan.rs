@@ -4,23 +4,33 @@
 //! a time; where one is found, the lines before it that may be the head of the same report are fed
 //! too, and all that follow until the parser says that nothing is open.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use headroom_core::oomlog::needles::Search;
 use headroom_core::oomlog::{Event, Parser, Position};
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::open::Log;
+use super::skim::Landing;
+use super::timeline::Timeline;
 
 /// How much is read at once: small enough to stay in the processor's cache between the passes over it.
 const BLOCK: usize = 128 * 1024;
 
 /// How much of what went before is kept for a report whose first needle is not its first line.
-const BEHIND: usize = 64 * 1024;
+pub(super) const BEHIND: usize = 64 * 1024;
 
-/// At the start of a log and after an event, reports whose head is gone are looked for as far as this:
-/// longer than the longest task table.
-const CAREFUL: u64 = 4 * 1024 * 1024;
+/// How far before the first line of a report something can stand that belongs to it: the fields of a
+/// journal's entry, the kernel's remark that reports were left out.
+const NEAR: usize = 8 * 1024;
+
+/// After an event, reports whose head is gone are looked for as far as this: longer than the longest task
+/// table.
+const CAREFUL: u64 = 2 * 1024 * 1024;
+
+/// At the start of a log, where grep's leftovers and cut reports are whole files, as far as this: it costs
+/// some hundredths of a second.
+const CAREFUL_AT_FIRST: u64 = 16 * 1024 * 1024;
 
 /// The first bytes of a file tell what kind it is.
 const TELLING: u64 = 64 * 1024;
@@ -34,6 +44,26 @@ const FEW_ROWS: usize = 16;
 /// Events kept of one log. Beyond it the older half goes: the newest are those asked about.
 const MOST_EVENTS: usize = 5_000;
 
+/// How carefully is searched: at the start of a log and after an event for what is left of cut reports too.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Care {
+    since_event: u64,
+    at_all: u64,
+}
+
+impl Care {
+    pub(super) fn careful(&self) -> bool {
+        self.since_event < CAREFUL || self.at_all < CAREFUL_AT_FIRST
+    }
+
+    /// So many bytes held nothing.
+    pub(super) fn passed(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        self.since_event = self.since_event.saturating_add(bytes);
+        self.at_all = self.at_all.saturating_add(bytes);
+    }
+}
+
 /// What was seen beside events.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -43,6 +73,8 @@ pub(super) struct Seen {
     pub(super) binary: bool,
     /// Events that were let go.
     pub(super) forgotten: usize,
+    /// When its lines were logged.
+    pub(super) timeline: Timeline,
     rows: usize,
 }
 
@@ -77,7 +109,23 @@ pub(super) fn scan(
     let mut window = Window { bytes: vec![0; BEHIND + 3 * BLOCK], ..Window::default() };
     let search = Search::default();
     let result = loop {
-        let room = window.room();
+        if let Some(skim) = log.skim.as_mut().filter(|_| seen.bytes > 0)
+            && !window.feeding
+            && skim.is_worth_while(seen.bytes)
+        {
+            let from = window.landing(seen.bytes);
+            match skim.pass(from, &search, &mut window.care, &mut seen.timeline) {
+                // What was read already is not read again.
+                Ok(landing) if landing.offset > seen.bytes => {
+                    skim.file().seek(SeekFrom::Start(landing.offset))?;
+                    seen.bytes = landing.offset;
+                    window.land(landing);
+                }
+                Ok(_) => {}
+                Err(_) => log.skim = None,
+            }
+        }
+        let room = window.room(&mut seen.timeline);
         match log.reader.read(room) {
             Ok(0) => break Ok(()),
             Ok(count) => {
@@ -85,6 +133,14 @@ pub(super) fn scan(
                 seen.binary |= seen.bytes < TELLING && memchr(0, block).is_some();
                 seen.bytes += u64::try_from(count).unwrap_or(u64::MAX);
                 window.end += count;
+                if seen.bytes < TELLING.saturating_mul(4) {
+                    seen.timeline.first(&window.bytes[..window.end]);
+                }
+                if seen.bytes < CAREFUL_AT_FIRST {
+                    // With the line that the block before broke off in.
+                    let from = memrchr(b'\n', &window.bytes[..window.end - count]).unwrap_or(0);
+                    seen.timeline.boots(&window.bytes[from..window.end]);
+                }
                 window.run(&search, source, parser, false);
                 seen.collect(parser, found);
             }
@@ -92,6 +148,7 @@ pub(super) fn scan(
             Err(error) => break Err(error),
         }
     };
+    window.last_line(&mut seen.timeline);
     window.run(&search, source, parser, true);
     parser.finish();
     seen.collect(parser, found);
@@ -114,16 +171,18 @@ struct Window {
     line: u64,
     /// Whether the parser still wants what follows.
     feeding: bool,
-    /// How much of the log was searched since its start or the last event.
-    searched: u64,
+    care: Care,
 }
 
 impl Window {
     /// Room for the next block, made by forgetting what lies far enough behind.
-    fn room(&mut self) -> &mut [u8] {
+    fn room(&mut self, timeline: &mut Timeline) -> &mut [u8] {
         if self.bytes.len() - self.end < BLOCK {
             let keep = self.done.saturating_sub(BEHIND);
             self.count(keep);
+            if let Some(newline) = memchr(b'\n', &self.bytes[keep..self.end]) {
+                timeline.sample(self.line + 2, &self.bytes[keep + newline + 1..self.end]);
+            }
             self.bytes.copy_within(keep..self.end, 0);
             self.end -= keep;
             self.done -= keep;
@@ -133,6 +192,31 @@ impl Window {
         let from = self.end;
         let to = self.bytes.len().min(from + BLOCK);
         &mut self.bytes[from..to]
+    }
+
+    /// Where the lines begin that were not looked at yet, when so much of the log was read.
+    fn landing(&self, read: u64) -> Landing {
+        let between = self.counted.min(self.done)..self.done;
+        let lines = memchr_iter(b'\n', &self.bytes[between]).count();
+        let ahead = u64::try_from(self.end - self.done).unwrap_or(0);
+        Landing {
+            offset: read.saturating_sub(ahead),
+            lines: self.line + u64::try_from(lines).unwrap_or(0),
+        }
+    }
+
+    /// Goes on at another place of the log.
+    fn land(&mut self, landing: Landing) {
+        (self.end, self.done, self.fed, self.counted) = (0, 0, 0, 0);
+        self.line = landing.lines;
+    }
+
+    /// Tells the timeline of the last line.
+    fn last_line(&self, timeline: &mut Timeline) {
+        let bytes = &self.bytes[..self.end];
+        let complete = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let last = memrchr(b'\n', complete).map_or(0, |newline| newline + 1);
+        timeline.sample(u64::MAX, &complete[last..]);
     }
 
     fn count(&mut self, to: usize) {
@@ -155,16 +239,17 @@ impl Window {
         };
         while self.done < complete {
             if !self.feeding {
-                let careful = self.searched < CAREFUL;
                 let block = &self.bytes[self.done..complete];
-                let Some(at) = search.first(block, careful).map(|at| self.done + at) else {
-                    let length = u64::try_from(block.len()).unwrap_or(0);
-                    self.searched = self.searched.saturating_add(length);
+                let Some(at) = search.first(block, self.care.careful()).map(|at| self.done + at)
+                else {
+                    self.care.passed(block.len());
                     self.done = complete;
                     return;
                 };
-                self.searched = 0;
-                let from = self.head_of(at);
+                self.care.since_event = 0;
+                // Before a head there is little that belongs to it.
+                let head = self.bytes[at..].starts_with(b"oom-killer");
+                let from = self.head_of(at, if head { NEAR } else { BEHIND });
                 self.count(from);
                 let next = self.line_end(at, complete);
                 self.feed(from, next, source, parser);
@@ -181,8 +266,8 @@ impl Window {
     }
 
     /// Where the lines begin that may be the head of the report the needle is in.
-    fn head_of(&self, needle: usize) -> usize {
-        let reach = self.fed.max(needle.saturating_sub(BEHIND));
+    fn head_of(&self, needle: usize, behind: usize) -> usize {
+        let reach = self.fed.max(needle.saturating_sub(behind));
         let own = memrchr(b'\n', &self.bytes[reach..needle]).map_or(reach, |at| reach + at + 1);
         // Up to the first whole line within reach, unless what was fed ends right there.
         if reach == self.fed {

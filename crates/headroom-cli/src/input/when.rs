@@ -41,6 +41,30 @@ impl Clock {
         }
     }
 
+    /// For tests: in UTC, written at this time.
+    #[cfg(test)]
+    pub(crate) fn written(at: &str) -> Self {
+        Self { written: at.parse().unwrap(), boot: None, zone: TimeZone::UTC }
+    }
+
+    /// The same, with the machine's boot known in microseconds since 1970.
+    pub(crate) fn with_boot(self, boot_us: Option<i64>) -> Self {
+        let boot = boot_us.and_then(|us| Timestamp::from_microsecond(us).ok());
+        Self { boot: self.boot.or(boot), ..self }
+    }
+
+    /// The year in which the log was written last.
+    pub(crate) fn year(&self) -> i16 {
+        self.written.to_zoned_datetime(self.zone.clone()).year()
+    }
+
+    /// Whether a line can be of this moment: a day's grace for clocks and zones.
+    pub(crate) fn was_written_after(&self, at_us: i64) -> bool {
+        self.written
+            .checked_add(Span::new().hours(24))
+            .is_ok_and(|latest| at_us <= latest.as_microsecond())
+    }
+
     /// The moment of a stamp in microseconds since 1970, where it can be known.
     pub(crate) fn resolve(&self, stamp: &Stamp) -> Option<i64> {
         match stamp.wall {
@@ -132,6 +156,18 @@ pub(crate) fn rfc3339(at_us: i64) -> Option<String> {
     Some(at.strftime(fraction).to_string())
 }
 
+/// Seconds that this machine's zone is east of UTC at a moment.
+pub(crate) fn offset_s(at_us: i64) -> i32 {
+    let at = Timestamp::from_microsecond(at_us);
+    at.map_or(0, |at| at.to_zoned_datetime(TimeZone::system()).offset().seconds())
+}
+
+/// A moment's time of day for a person, `03:12:07`.
+pub(crate) fn clock(at_us: i64) -> Option<String> {
+    let at = Timestamp::from_microsecond(at_us).ok()?.to_zoned_datetime(TimeZone::system());
+    Some(at.strftime("%H:%M:%S").to_string())
+}
+
 /// A moment in UTC, as incident ids have it.
 pub(crate) fn utc_id(at_us: i64) -> Option<String> {
     let at = Timestamp::from_microsecond(at_us).ok()?;
@@ -149,7 +185,7 @@ mod tests {
     use super::*;
 
     fn clock(written: &str) -> Clock {
-        Clock { written: written.parse().unwrap(), boot: None, zone: TimeZone::UTC }
+        Clock::written(written)
     }
 
     fn at(clock: &Clock, month: u8, day: u8) -> String {

@@ -3,22 +3,23 @@
 use std::io::{self, Write};
 
 use headroom_api::explain as wire;
-use headroom_core::diagnose::{self, Confidence, Dated, Incident, IncidentKind};
+use headroom_core::diagnose::{self, Confidence, Dated, IncidentKind};
 use headroom_core::oomlog::{Constraint, Ending, Event, Killer, Position, Task, Victim};
 use headroom_core::units::Kib;
 use headroom_core::words;
 
+use crate::explained::Explained;
 use crate::input::{Gathered, when};
 
 /// Prints the whole explanation.
 pub(crate) fn explanation(
     out: &mut dyn Write,
     gathered: &Gathered,
-    incidents: &[Incident],
+    explained: &[Explained<'_>],
 ) -> io::Result<()> {
     let explanation = wire::Explanation {
         version: wire::VERSION,
-        incidents: incidents.iter().map(|incident| self::incident(gathered, incident)).collect(),
+        incidents: explained.iter().map(|explained| incident(gathered, explained)).collect(),
         skipped: wire::Skipped {
             truncated_reports: gathered.truncated_reports,
             unparsed_lines: gathered.unparsed_lines,
@@ -40,28 +41,52 @@ pub(crate) fn incident_id(gathered: &Gathered, events: &[&Dated]) -> String {
     }
 }
 
-fn incident(gathered: &Gathered, incident: &Incident) -> wire::Incident {
-    let dated: Vec<&Dated> =
-        incident.events.iter().filter_map(|i| gathered.events.get(*i)).collect();
-    let events: Vec<&Event> = dated.iter().map(|dated| &dated.event).collect();
-    let history: Vec<&Event> = gathered.events.iter().map(|dated| &dated.event).collect();
+fn incident(gathered: &Gathered, explained: &Explained<'_>) -> wire::Incident {
+    let Explained { dated, facts, .. } = explained;
     let time = |event: Option<&&Dated>| event.and_then(|event| event.at_us).and_then(when::rfc3339);
-    let facts = diagnose::Facts::of(&events);
     wire::Incident {
-        id: incident_id(gathered, &dated),
-        kind: match incident.kind {
+        id: incident_id(gathered, dated),
+        kind: match explained.incident.kind {
             IncidentKind::Incidental => wire::IncidentKind::Incidental,
             IncidentKind::Structural => wire::IncidentKind::Structural,
         },
         first: time(dated.first()),
         last: time(dated.last()),
         events: dated.iter().map(|dated| event(gathered, dated)).collect(),
-        holders: facts.map(|facts| facts.holders.iter().map(holder).collect()).unwrap_or_default(),
-        context: Vec::new(),
-        findings: diagnose::findings(&events, incident.kind, &history)
-            .iter()
-            .map(|found| finding(gathered, found))
-            .collect(),
+        holders: facts.holders.iter().map(holder).collect(),
+        not_in_processes: facts.beside.iter().map(beside).collect(),
+        next: explained.next.iter().map(|candidate| next(facts.event, candidate)).collect(),
+        context: explained.context.near.iter().map(|near| context(gathered, near)).collect(),
+        findings: explained.findings.iter().map(|found| finding(gathered, found)).collect(),
+    }
+}
+
+fn beside(beside: &diagnose::Beside) -> wire::NotInProcesses {
+    wire::NotInProcesses {
+        what: beside.usage.id().into(),
+        size_kib: beside.size.0,
+        share: rounded(beside.share),
+    }
+}
+
+fn next(event: &Event, candidate: &diagnose::Candidate<'_>) -> wire::Next {
+    let task = candidate.task;
+    wire::Next {
+        pid: task.pid,
+        comm: task.comm.clone(),
+        rss_kib: task.rss.map(|pages| event.pages(pages).0),
+        oom_score_adj: task.oom_score_adj,
+        badness: candidate.badness.thousandths,
+    }
+}
+
+fn context(gathered: &Gathered, near: &diagnose::Near<'_>) -> wire::Context {
+    wire::Context {
+        time: when::rfc3339(near.at_us),
+        distance_s: Some(signed_seconds(near.distance_us)),
+        source: gathered.place(near.entry.at),
+        what: words::context::what(near),
+        text: near.entry.text.clone(),
     }
 }
 
@@ -134,6 +159,7 @@ fn task(event: &Event, task: &Task) -> wire::Task {
         swap_kib: kib(task.swap),
         oom_score_adj: task.oom_score_adj,
         comm: task.comm.clone(),
+        badness: diagnose::badness(task, event).and_then(|badness| badness.thousandths),
     }
 }
 
@@ -160,7 +186,9 @@ fn holder(holder: &diagnose::Holder) -> wire::Holder {
         processes: holder.processes,
         rss_kib: holder.rss.0,
         swap_kib: holder.swap.map(|swap| swap.0),
-        share: (holder.share * 1e4).round() / 1e4,
+        pgtables_kib: holder.page_tables.map(|size| size.0),
+        shared_kib: holder.shared.map(|size| size.0),
+        share: rounded(holder.share),
         unkillable: holder.unkillable,
     }
 }
@@ -168,6 +196,7 @@ fn holder(holder: &diagnose::Holder) -> wire::Holder {
 fn finding(gathered: &Gathered, finding: &diagnose::Finding) -> wire::Finding {
     wire::Finding {
         id: finding.kind.id().into(),
+        group: finding.group.clone(),
         title: finding.title.clone(),
         evidence: finding.evidence.iter().map(|at| gathered.place(*at)).collect(),
         advice: finding.advice.clone(),
@@ -182,6 +211,15 @@ fn finding(gathered: &Gathered, finding: &diagnose::Finding) -> wire::Finding {
 
 fn source(gathered: &Gathered, at: Position) -> wire::Source {
     wire::Source { file: gathered.source(at).into(), line: (at.line > 0).then_some(at.line) }
+}
+
+fn rounded(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a distance in time is at most a day")]
+fn signed_seconds(us: i64) -> f64 {
+    us as f64 / 1e6
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds since boot fit a float for 285 years")]

@@ -6,6 +6,7 @@ pub(crate) mod advise;
 pub(crate) mod advise_html;
 pub(crate) mod colour;
 pub(crate) mod history;
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod notify;
 pub(crate) mod policy;

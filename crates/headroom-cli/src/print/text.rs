@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use headroom_core::diagnose::{
-    self, Confidence, Dated, Facts, Finding, Holder, Incident, IncidentKind,
-};
-use headroom_core::oomlog::{Event, Killer};
+use headroom_core::diagnose::{self, Confidence, Dated, Facts, Finding, Holder, IncidentKind};
+use headroom_core::oomlog::Killer;
 use headroom_core::words;
 
 use super::{colour, harmless};
+use crate::explained::Explained;
 use crate::input::{Gathered, when};
 
 /// The width nothing exceeds.
@@ -20,24 +19,28 @@ const LISTED_EVENTS: usize = 12;
 /// Holders that are listed.
 const LISTED_HOLDERS: usize = 8;
 
+/// Uses of memory beside the processes that are listed, and how small one may be.
+const LISTED_USES: usize = 6;
+const WORTH_LISTING: f64 = 0.01;
+
 /// Prints the explanation, the newest incident first.
 pub(crate) fn explanation(
     out: &mut dyn Write,
     gathered: &Gathered,
-    incidents: &[Incident],
+    explained: &[Explained<'_>],
 ) -> io::Result<()> {
     let mut page = Page { out, colour: colour::is_on() };
-    if incidents.is_empty() {
+    if explained.is_empty() {
         return page.line("", &words::explain::nothing_found(gathered.sources.len()));
     }
-    for (number, incident) in incidents.iter().rev().enumerate() {
+    for (number, incident) in explained.iter().rev().enumerate() {
         if number > 0 {
             page.line("", &"─".repeat(WIDTH))?;
         }
         page.incident(gathered, incident)?;
-        if number == 0 && incidents.len() > 1 {
+        if number == 0 && explained.len() > 1 {
             page.line("", "")?;
-            page.line("", &words::explain::earlier_incidents(incidents.len() - 1))?;
+            page.line("", &words::explain::earlier_incidents(explained.len() - 1))?;
         }
     }
     let (cut, odd) = (gathered.truncated_reports, gathered.unparsed_lines);
@@ -54,28 +57,20 @@ struct Page<'o> {
 }
 
 impl Page<'_> {
-    fn incident(&mut self, gathered: &Gathered, incident: &Incident) -> io::Result<()> {
-        let dated: Vec<&Dated> =
-            incident.events.iter().filter_map(|i| gathered.events.get(*i)).collect();
-        let events: Vec<&Event> = dated.iter().map(|dated| &dated.event).collect();
-        let history: Vec<&Event> = gathered.events.iter().map(|dated| &dated.event).collect();
-        let Some(facts) = Facts::of(&events) else { return Ok(()) };
-        let findings = diagnose::findings(&events, incident.kind, &history);
-        self.answer(&events, &facts, &findings)?;
-        self.heading(gathered, incident, &dated)?;
-        self.findings(gathered, &findings)?;
-        self.holders(&facts)?;
-        self.events(gathered, &dated)
+    fn incident(&mut self, gathered: &Gathered, explained: &Explained<'_>) -> io::Result<()> {
+        self.answer(explained)?;
+        self.heading(gathered, explained)?;
+        self.findings(gathered, &explained.findings)?;
+        self.holders(&explained.facts)?;
+        self.next(explained)?;
+        self.context(gathered, explained)?;
+        self.events(gathered, &explained.dated)
     }
 
-    /// What ran out, who died, who held the memory and what to do: one line each.
-    fn answer(
-        &mut self,
-        events: &[&Event],
-        facts: &Facts<'_>,
-        findings: &[Finding],
-    ) -> io::Result<()> {
-        let expected = match events {
+    /// What ran out, who died, why and what to do: one line each.
+    fn answer(&mut self, explained: &Explained<'_>) -> io::Result<()> {
+        let Explained { events, facts, findings, .. } = explained;
+        let expected = match events[..] {
             [event] => {
                 event.victims.first().and_then(|victim| diagnose::expected_victim(event, victim))
             }
@@ -83,24 +78,21 @@ impl Page<'_> {
         };
         self.bold(&shortened(&words::explain::what_ran_out(facts.event), WIDTH))?;
         self.bold(&shortened(&words::explain::who_died(events, expected), WIDTH))?;
-        let advice = findings.iter().find_map(|finding| finding.advice.first());
-        let advice = advice.map(|advice| words::explain::to_do(advice)).unwrap_or_default();
-        // As many holders as leave room for the advice, and one at least.
-        let held = |most: usize| words::explain::who_held(&facts.holders, most);
-        let fits = |most: &usize| held(*most).chars().count() + advice.chars().count() + 2 <= WIDTH;
-        let held = held([3, 2].into_iter().find(fits).unwrap_or(1));
-        let line = if advice.is_empty() { held } else { format!("{held}. {advice}") };
-        self.bold(&shortened(&line, WIDTH))
+        let why = findings.first().map(|finding| words::explain::why(&finding.title));
+        let Some(why) = why else {
+            return self.bold(&shortened(&words::explain::who_held(&facts.holders, 2), WIDTH));
+        };
+        let advice = findings.first().and_then(|finding| finding.advice.first());
+        let advice = advice.map(|advice| format!(". {}", words::explain::to_do(advice)));
+        // The advice stands here if there is room, and with its finding in any case.
+        let advice = advice.filter(|advice| why.chars().count() + advice.chars().count() <= WIDTH);
+        self.bold(&shortened(&(why + &advice.unwrap_or_default()), WIDTH))
     }
 
-    fn heading(
-        &mut self,
-        gathered: &Gathered,
-        incident: &Incident,
-        dated: &[&Dated],
-    ) -> io::Result<()> {
+    fn heading(&mut self, gathered: &Gathered, explained: &Explained<'_>) -> io::Result<()> {
+        let dated = &explained.dated;
         let (Some(first), Some(last)) = (dated.first(), dated.last()) else { return Ok(()) };
-        let kind = match incident.kind {
+        let kind = match explained.incident.kind {
             IncidentKind::Incidental => words::explain::INCIDENTAL,
             IncidentKind::Structural => words::explain::STRUCTURAL,
         };
@@ -113,7 +105,11 @@ impl Page<'_> {
             first.at_us.zip(last.at_us).map(|(a, b)| (b - a) / 1_000_000).filter(|s| *s > 0);
         let lasted = lasted.map(|seconds| format!(", for {seconds} s")).unwrap_or_default();
         self.line("", "")?;
-        self.line("", &format!("{when}{lasted}, {}; {kind}", gathered.place(first.event.first)))?;
+        self.wrapped(
+            "",
+            "",
+            &format!("{when}{lasted}, {}; {kind}", gathered.place(first.event.first)),
+        )?;
         let kernel = first.event.kernel.as_ref().map(|kernel| format!("kernel {kernel}"));
         let host = first.event.host.as_ref().map(|host| format!("host {host}"));
         let about: Vec<String> = host.into_iter().chain(kernel).collect();
@@ -180,6 +176,54 @@ impl Page<'_> {
         let rest = facts.holders.len().saturating_sub(LISTED_HOLDERS);
         if rest > 0 {
             self.line("  ", &format!("and {rest} smaller ones; {} in all", facts.resident))?;
+        }
+        let uses = facts.beside.iter().filter(|beside| beside.share >= WORTH_LISTING);
+        for (number, beside) in uses.take(LISTED_USES).enumerate() {
+            if number == 0 {
+                self.line("  ", words::explain::BESIDE)?;
+            }
+            let share = words::explain::percent(beside.share);
+            let name = words::context::usage(beside.usage);
+            let row = format!("{name:<38} {:>10} {:>10} {share:>4} %", beside.size.to_string(), "");
+            self.line("  ", &row)?;
+        }
+        Ok(())
+    }
+
+    /// Who would have been killed next.
+    fn next(&mut self, explained: &Explained<'_>) -> io::Result<()> {
+        let event = explained.facts.event;
+        let names: Vec<String> = explained
+            .next
+            .iter()
+            .map(|candidate| {
+                let task = candidate.task;
+                let rss = event.pages(task.rss.unwrap_or(0));
+                words::context::candidate(&task.comm, task.pid, rss)
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.wrapped("  ", "    ", &words::explain::next_in_line(&names))
+    }
+
+    /// What other logs say near it.
+    fn context(&mut self, gathered: &Gathered, explained: &Explained<'_>) -> io::Result<()> {
+        let near = &explained.context.near;
+        if near.is_empty() {
+            return Ok(());
+        }
+        self.title(words::explain::CONTEXT)?;
+        for near in near {
+            let time = when::clock(near.began_us()).unwrap_or_default();
+            let distance = words::context::distance(near.distance_us);
+            let indent = " ".repeat(29);
+            let what = words::context::what(near);
+            let what = shortened(&what, 2 * (WIDTH - indent.len()));
+            let place = gathered.place(near.entry.at);
+            let first = format!("  {time} {distance:<17} ");
+            self.wrapped(&first, &indent, &format!("{what} ({place})"))?;
         }
         Ok(())
     }

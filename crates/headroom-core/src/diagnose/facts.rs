@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::beside::{Beside, Use, beside};
 use super::holders::{Holder, holders, part, resident};
 use crate::oomlog::{Constraint, Event, Killer};
 use crate::units::Kib;
@@ -19,6 +20,8 @@ pub struct Facts<'a> {
     pub unkillable: Kib,
     /// What there was to use: the cgroup's limit, or the machine's RAM.
     pub capacity: Option<Kib>,
+    /// What no process explains.
+    pub beside: Vec<Beside>,
 }
 
 impl<'a> Facts<'a> {
@@ -41,7 +44,15 @@ impl<'a> Facts<'a> {
             resident: resident(event),
             unkillable: event.pages(unkillable),
             capacity,
+            beside: beside(event, capacity),
         })
+    }
+
+    /// Resident and swapped out: what all processes asked for.
+    #[must_use]
+    pub fn asked_for(&self) -> Kib {
+        let swapped = self.holders.iter().filter_map(|holder| holder.swap);
+        swapped.fold(self.resident, Kib::saturating_add)
     }
 
     /// What shares are taken of: what there was to use, or what processes held where that is unknown.
@@ -56,7 +67,7 @@ impl<'a> Facts<'a> {
         match (self.capacity, self.event.constraint) {
             (None, _) => "what all processes held",
             (_, Some(Constraint::Memcg)) => "the limit",
-            _ => "the machine's RAM",
+            _ => "RAM",
         }
     }
 
@@ -66,23 +77,19 @@ impl<'a> Facts<'a> {
         self.event.order.unwrap_or(0)
     }
 
-    /// The kernel's slab caches.
+    /// How much of one use that no process explains.
     #[must_use]
-    pub fn slab(&self) -> Kib {
-        let stat = self.event.memcg.stats.get("slab").map(|bytes| Kib::from_bytes(*bytes));
-        let counters = self.counter("slab_reclaimable").zip(self.counter("slab_unreclaimable"));
-        counters.map(|(a, b)| a.saturating_add(b)).or(stat).unwrap_or_default()
+    pub fn beside(&self, usage: Use) -> Kib {
+        let found = self.beside.iter().find(|beside| beside.usage == usage);
+        found.map(|beside| beside.size).unwrap_or_default()
     }
 
-    /// Shared memory and tmpfs.
+    /// Cron jobs that were running: each has a process of the daemon's that waits for it.
     #[must_use]
-    pub fn shmem(&self) -> Kib {
-        let stats = &self.event.memcg.stats;
-        let stat = stats
-            .get("total_shmem")
-            .or_else(|| stats.get("shmem"))
-            .map(|bytes| Kib::from_bytes(*bytes));
-        self.counter("shmem").or(stat).unwrap_or_default()
+    pub fn cron_jobs(&self) -> u64 {
+        const DAEMONS: [&str; 3] = ["cron", "crond", "CROND"];
+        let daemons = self.holders.iter().filter(|h| DAEMONS.contains(&h.group.as_str()));
+        daemons.fold(0, |sum, holder| sum + holder.processes).saturating_sub(1)
     }
 
     /// A counter of the Mem-Info block as a size.

@@ -38,6 +38,22 @@ pub enum Wall {
     TimeOfDay(u64),
 }
 
+impl Wall {
+    /// So much later, as far as the day goes: what runs past midnight stays at its end.
+    #[must_use]
+    pub(crate) fn later(self, us: u64) -> Self {
+        const DAY_US: u64 = 86_400_000_000;
+        match self {
+            Self::Unix(at) => Self::Unix(at.saturating_add_unsigned(us)),
+            Self::Civil { year, month, day, time_us, offset_s } => {
+                let time_us = time_us.saturating_add(us).min(DAY_US - 1);
+                Self::Civil { year, month, day, time_us, offset_s }
+            }
+            Self::TimeOfDay(at) => Self::TimeOfDay(at.saturating_add(us) % DAY_US),
+        }
+    }
+}
+
 /// When a line was logged, by both clocks a prefix can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -136,6 +152,8 @@ pub struct Zone {
     pub min: Option<Kib>,
     /// `managed:`.
     pub managed: Option<Kib>,
+    /// `kernel_stack:`, which kernels 4.8 to 5.9 print a zone and others a node.
+    pub kernel_stack: Option<Kib>,
 }
 
 /// The `Mem-Info:` block of a report that concerns the whole machine.
@@ -155,6 +173,8 @@ pub struct MemInfo {
     pub swap_total: Option<Kib>,
     /// `hugepages_total` times `hugepages_size`, over all nodes and sizes.
     pub hugepages: Option<Kib>,
+    /// `kernel_stack`, over all nodes or zones.
+    pub kernel_stack: Option<Kib>,
 }
 
 /// One row of the task table; sizes in pages unless the type says KiB.

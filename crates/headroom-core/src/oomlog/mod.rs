@@ -4,6 +4,7 @@
 //! own file and each ignorant of the next:
 //!
 //! 1. [`prefix`] peels off what the logger put before the kernel's text, and keeps the time stamp;
+//!    (`foreign` learns those of loggers this parser does not know);
 //! 2. `rejoin` puts lines together again that a mail client or a terminal had wrapped;
 //! 3. [`message`] says what one kernel line means (`mm/oom_kill.c`, `mm/show_mem.c`,
 //!    `mm/memcontrol.c`, kernels 2.6.32 to 6.18), and knows the kill lines of user space's killers;
@@ -15,11 +16,12 @@
 
 mod assemble;
 mod event;
+mod foreign;
 pub mod message;
 pub mod needles;
 pub mod prefix;
 mod rejoin;
-mod scan;
+pub(crate) mod scan;
 
 pub use assemble::{Counts, Parser};
 pub use event::{

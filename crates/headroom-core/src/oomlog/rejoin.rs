@@ -10,25 +10,51 @@ use super::event::Position;
 use super::message::{self, Columns, Message};
 use super::prefix::{Origin, Record};
 
+/// How a line may have been cut from what follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// At a blank, if at all.
+    #[default]
+    AtBlank,
+    /// Anywhere: it is as wide as a terminal, or a raw mail's mark says that it goes on.
+    Anywhere,
+}
+
+impl Cut {
+    pub(super) fn of(line: &str) -> Self {
+        const TERMINALS: [usize; 6] = [80, 100, 120, 132, 160, 200];
+        let line = line.trim_end_matches(['\r', '\n']);
+        let soft = line.ends_with('=') && line.len() > 60;
+        let wide = line.len() <= 4 * TERMINALS[5] && TERMINALS.contains(&line.chars().count());
+        if soft || wide { Self::Anywhere } else { Self::AtBlank }
+    }
+}
+
 /// A line of the log, ready to be understood.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) at: Position,
     pub(super) record: Record<'static>,
     text: String,
+    cut: Cut,
 }
 
 impl Line {
     pub(super) fn new(at: Position, record: &Record<'_>, text: &str) -> Self {
         let record = Record {
             stamp: record.stamp,
+            relative: record.relative,
             origin: record.origin.clone(),
             host: record.host.clone(),
             caller: record.caller.clone(),
             prefixed: record.prefixed,
             text: Cow::Borrowed(""),
         };
-        Self { at, record, text: text.into() }
+        Self { at, record, text: text.into(), cut: Cut::default() }
+    }
+
+    pub(super) fn cut(self, cut: Cut) -> Self {
+        Self { cut, ..self }
     }
 
     pub(super) fn message(&self) -> Option<Message<'_>> {
@@ -102,6 +128,13 @@ impl Rejoiner {
         {
             return false;
         }
+        // Since 5.2 each value has a line of its own, which may lack a prefix too.
+        if let Some(Message::StatsFor(stats)) = held.message()
+            && stats.values.is_empty()
+        {
+            let first = line.text.split_whitespace().next().unwrap_or("");
+            return first.contains(':') && first.ends_with("KB");
+        }
         !begins_a_message(line)
     }
 }
@@ -119,13 +152,20 @@ fn begins_a_message(line: &Line) -> bool {
 }
 
 fn join(held: Line, rest: &Line) -> Line {
-    let with = |separator: &str, rest: &str| {
-        let mut text = String::with_capacity(held.text.len() + rest.len() + 1);
-        text.push_str(held.text.trim_end_matches([' ', '\t']));
-        text.push_str(separator);
-        text.push_str(rest);
-        Line { text, record: held.record.clone(), at: held.at }
+    let with = |separator: &str, text: &str| {
+        let mut joined = String::with_capacity(held.text.len() + separator.len() + text.len());
+        joined.push_str(if separator.is_empty() {
+            &held.text
+        } else {
+            held.text.trim_end_matches([' ', '\t'])
+        });
+        joined.push_str(separator);
+        joined.push_str(text);
+        Line { text: joined, record: held.record.clone(), at: held.at, cut: rest.cut }
     };
+    if held.cut == Cut::Anywhere {
+        return with("", &rest.text);
+    }
     // `oom-kill:` has no blanks to wrap at: whatever broke it, broke it anywhere.
     if held.text.trim_start().starts_with("oom-kill:") {
         return with("", &rest.text);
@@ -136,6 +176,10 @@ fn join(held: Line, rest: &Line) -> Line {
     let sense = |line: &Line| match line.message() {
         Some(Message::Killed(killed)) => killed.fields(),
         Some(Message::TableHead(columns)) => columns.known(),
+        Some(Message::Invoked(invoked)) => {
+            usize::from(invoked.order.is_some()) + usize::from(invoked.oom_score_adj.is_some())
+        }
+        Some(Message::TaskIn { .. } | Message::Usage(..)) => 1,
         _ => 0,
     };
     if sense(&closed) > sense(&spaced) { closed } else { spaced }
@@ -148,8 +192,14 @@ fn unfinished(line: &Line, columns: Option<&Columns>) -> bool {
     }
     let text = line.text.trim();
     match line.message() {
+        // As wide as a terminal: whatever it is, more of it may follow.
+        Some(_) if line.cut == Cut::Anywhere && line.record.prefixed => true,
         Some(Message::Invoked(invoked)) => invoked.oom_score_adj.is_none(),
-        Some(Message::Cpu(cpu)) => cpu.kernel.is_none(),
+        // The build's number follows the release.
+        Some(Message::Cpu(cpu)) => cpu.kernel.is_none() || !text.contains(" #"),
+        Some(Message::Usage(_, usage)) => usage.failcnt.is_none(),
+        Some(Message::TaskIn { .. } | Message::Cpuset { .. }) => line.record.prefixed,
+        Some(Message::StatsFor(_)) => line.record.prefixed,
         Some(Message::Killed(killed)) => killed.oom_score_adj.is_none(),
         Some(Message::Choice(choice)) => choice.uid.is_none(),
         Some(Message::TableHead(head)) => !head.complete,
@@ -169,9 +219,13 @@ fn unfinished(line: &Line, columns: Option<&Columns>) -> bool {
                 "Memory cgroup out of memory",
                 "Tasks state",
             ];
-            text.ends_with(" invoked")
+            // A node's line whose kernel_stack has not come yet.
+            (text.starts_with("Node ") && text.contains(" active_anon:"))
+                || text.ends_with(" invoked")
                 || text.contains("hugepages_total=")
-                || BEGINNINGS.iter().any(|start| text.starts_with(start))
+                || BEGINNINGS
+                    .iter()
+                    .any(|start| text.starts_with(start) || text == start.trim_end())
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Small steps over a line: each takes text and gives back what it read and the rest.
 
 /// Reads a decimal number at the front.
-pub(super) fn number(text: &str) -> Option<(u64, &str)> {
+pub(crate) fn number(text: &str) -> Option<(u64, &str)> {
     let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     let value = text.get(..end)?.parse().ok()?;
     Some((value, &text[end..]))
 }
 
 /// Reads a number of exactly `digits` digits.
-pub(super) fn fixed(text: &str, digits: usize) -> Option<(u64, &str)> {
+pub(crate) fn fixed(text: &str, digits: usize) -> Option<(u64, &str)> {
     let front = text.get(..digits)?;
     if !front.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn fraction_us(text: &str) -> Option<(u64, &str)> {
 }
 
 /// The number that follows `key` anywhere in the text.
-pub(super) fn number_after(text: &str, key: &str) -> Option<u64> {
+pub(crate) fn number_after(text: &str, key: &str) -> Option<u64> {
     let start = text.find(key)? + key.len();
     number(text.get(start..)?.trim_start()).map(|(n, _)| n)
 }
@@ -55,7 +55,7 @@ pub(super) fn kb_after(text: &str, key: &str) -> Option<u64> {
 }
 
 /// The text between `open` and the next `close`.
-pub(super) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let start = text.find(open)? + open.len();
     let rest = text.get(start..)?;
     rest.find(close).map(|end| &rest[..end])

@@ -164,7 +164,25 @@ pub fn holder(holder: &Holder) -> String {
     format!("{name} with {} ({} %{unkillable})", holder.rss, percent(holder.share))
 }
 
-/// What to do, after who held the memory.
+/// Why, by the first finding: the third line.
+#[must_use]
+pub fn why(title: &str) -> String {
+    format!("Why: {title}")
+}
+
+/// Over what no process explains.
+pub const BESIDE: &str = "beside the processes:";
+
+/// Over what other logs say.
+pub const CONTEXT: &str = "What else happened then (near in time is not a cause)";
+
+/// Who would have been killed next.
+#[must_use]
+pub fn next_in_line(names: &[String]) -> String {
+    format!("next in line for the kernel: {}", names.join(", "))
+}
+
+/// What to do, after why.
 #[must_use]
 pub fn to_do(advice: &str) -> String {
     format!("To do: {advice}")

@@ -1,7 +1,8 @@
 //! Every sentence said about an event, once: what prints chooses among them and never phrases.
 
+pub mod context;
 pub mod explain;
-pub mod finding;
+pub(crate) mod finding;
 pub mod notice;
 pub mod release;
 pub mod relief;

@@ -5,6 +5,7 @@
 //! place, or when the log has moved on. What is kept is bounded: see [`OPEN_REPORTS`] and
 //! [`TABLE_ROWS`].
 
+mod absorb;
 mod finish;
 mod report;
 mod route;
@@ -12,11 +13,11 @@ mod route;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 
-use super::event::{Event, Position};
-use super::message::{Columns, Message};
-use super::prefix::export::{Export, Fed};
-use super::prefix::{self, Record};
-use super::rejoin::{Line, Rejoiner};
+use super::event::{Event, Position, Wall};
+use super::foreign::Foreign;
+use super::message::{self, Columns, Message};
+use super::prefix::{self, Fed, Many, Origin, Record, Relative};
+use super::rejoin::{Cut, Line, Rejoiner};
 use report::Open;
 
 /// Reports that can be open at once; the oldest is closed when one more begins.
@@ -49,7 +50,12 @@ pub struct Counts {
 /// Reads lines, yields events.
 #[derive(Debug, Default)]
 pub struct Parser {
-    export: Export,
+    many: Many,
+    foreign: Foreign,
+    /// How the line being taken may have been cut.
+    cut: Cut,
+    /// The time of the line before, where stamps count from it.
+    before: Option<Wall>,
     rejoiner: Rejoiner,
     open: VecDeque<Open>,
     done: VecDeque<Event>,
@@ -91,19 +97,21 @@ impl Parser {
         self.expire();
         let line = &line[..line.len().min(LONGEST_LINE)];
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        match self.export.feed(line) {
+        match self.many.feed(line) {
             Fed::Taken => {}
             Fed::Finished(record) => self.take(&record, at),
             Fed::Foreign => {
                 let text = String::from_utf8_lossy(line);
+                self.cut = Cut::of(&text);
                 self.take(&prefix::strip(&text), at);
+                self.cut = Cut::default();
             }
         }
     }
 
     /// Ends the input: every report still open is finished as far as it goes.
     pub fn finish(&mut self) {
-        if let Some(record) = self.export.finish() {
+        if let Some(record) = self.many.finish() {
             self.take(&record, Position::default());
         }
         if let Some(line) = self.rejoiner.finish() {
@@ -123,7 +131,7 @@ impl Parser {
     /// Whether no line to come can still belong to what was fed.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.rejoiner.is_idle() && !self.hints.any()
+        self.open.is_empty() && self.rejoiner.is_idle() && self.many.is_idle() && !self.hints.any()
     }
 
     /// What was seen besides events.
@@ -133,13 +141,49 @@ impl Parser {
     }
 
     fn take(&mut self, record: &Record<'_>, at: Position) {
-        for text in record.text.split('\n') {
-            let line = Line::new(at, record, text);
+        let mut record = record.clone();
+        self.date(&mut record);
+        for (number, text) in record.text.split('\n').enumerate() {
+            // A shipper's message may hold a whole report with the prefixes of its lines.
+            let own = (number > 0).then(|| prefix::strip(text)).filter(|own| own.prefixed);
+            let line = match &own {
+                Some(own) => self.line(at, own, &own.text),
+                None => self.line(at, &record, text),
+            };
+            let line = line.cut(self.cut);
             let columns = self.open.iter().rev().find_map(Open::columns);
             for finished in self.rejoiner.push(line, columns).into_iter().flatten() {
                 self.handle(&finished);
             }
         }
+    }
+
+    /// The line, without what a logger of unknown form put before it.
+    fn line(&mut self, at: Position, record: &Record<'_>, text: &str) -> Line {
+        let whole = Line::new(at, record, text);
+        if matches!(record.origin, Origin::Program(_)) {
+            return whole;
+        }
+        match self.foreign.strip(text) {
+            Some(rest)
+                if message::recognise(record, rest).is_some()
+                    || whole.message().is_none() && self.foreign.is_sure() =>
+            {
+                let prefixed = Record { prefixed: true, text: "".into(), ..record.clone() };
+                Line::new(at, &prefixed, rest)
+            }
+            _ => whole,
+        }
+    }
+
+    /// Turns a stamp that counts from the line before into one that stands for itself.
+    fn date(&mut self, record: &mut Record<'_>) {
+        match record.relative {
+            Some(Relative::Minute(wall)) => self.before = Some(wall),
+            Some(Relative::Later(us)) => self.before = self.before.map(|wall| wall.later(us)),
+            None => return,
+        }
+        record.stamp.wall = record.stamp.wall.or(self.before);
     }
 
     fn handle(&mut self, line: &Line) {

@@ -47,6 +47,8 @@ pub(super) struct Open {
     pub(super) tentative: bool,
     /// A newer report of the same stream began before this one had ended.
     pub(super) overtaken: bool,
+    /// It is that newer report.
+    pub(super) overtook: bool,
     pub(super) manual: bool,
     pub(super) elided: bool,
     pub(super) traced: Option<Traced>,
@@ -139,8 +141,16 @@ impl Open {
             }
             MemLine::Zone(zone) => {
                 if info.zones.len() < MOST_ZONES && info.zones.iter().all(|z| z.name != zone.name) {
+                    if let Some(size) = zone.kernel_stack {
+                        let sum = info.kernel_stack.unwrap_or_default();
+                        info.kernel_stack = Some(sum.saturating_add(size));
+                    }
                     info.zones.push(zone);
                 }
+            }
+            MemLine::KernelStack(size) => {
+                let sum = info.kernel_stack.unwrap_or_default();
+                info.kernel_stack = Some(sum.saturating_add(size));
             }
             MemLine::Buddy(kib) => self.buddy_kib = self.buddy_kib.or(Some(kib)),
             MemLine::Hugepages(size) => {
@@ -170,6 +180,17 @@ impl Open {
             Account::Kmem => &mut memcg.kmem,
         };
         *slot = slot.or(Some(usage));
+    }
+
+    /// Whether nothing is known of an account yet.
+    pub(super) fn lacks(&self, account: Account) -> bool {
+        let memcg = &self.event.memcg;
+        match account {
+            Account::Memory => memcg.memory.is_none(),
+            Account::Swap => memcg.swap.is_none(),
+            Account::MemoryAndSwap => memcg.memory_and_swap.is_none(),
+            Account::Kmem => memcg.kmem.is_none(),
+        }
     }
 
     pub(super) fn stats_for(&mut self, stats: &Stats<'_>) {
@@ -293,6 +314,13 @@ impl Open {
     }
 
     pub(super) fn userspace(&mut self, kill: &UserspaceKill<'_>, at: Position) {
+        if let Some(known) = self.event.victims.first_mut() {
+            // The cgroup's path says more than its unit's name, and a reason more than none.
+            if kill.comm.len() > known.comm.len() {
+                known.comm = keep(kill.comm);
+            }
+            return set(&mut self.event.reason, kill.reason);
+        }
         self.event.killer = kill.killer;
         self.event.ending = Some(Ending::Killed);
         self.event.evidence.end.get_or_insert(at);

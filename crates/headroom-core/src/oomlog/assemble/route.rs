@@ -5,9 +5,10 @@
 //! end of one was lost. A line that names a task or a cgroup goes to the report that knows it; any
 //! other goes to the newest that has not ended, never to one that has.
 
-use super::super::event::Killer;
-use super::super::message::{Killed, Message, Traced, UserspaceKill};
+use super::super::event::{Killer, Victim};
+use super::super::message::{Killed, Message, UserspaceKill};
 use super::super::rejoin::Line;
+use super::absorb::absorb;
 use super::report::{Open, distance_us};
 use super::{Parser, begins_headless};
 
@@ -21,8 +22,10 @@ impl Parser {
     pub(super) fn route(&mut self, line: &Line, message: Message<'_>) {
         let target = match &message {
             Message::Invoked(_) => {
-                self.overtake(line);
-                Some(self.begin(Open::new(line)))
+                let overtook = self.overtake(line);
+                let mut open = Open::new(line);
+                open.overtook = overtook;
+                Some(self.begin(open))
             }
             Message::ManualRun | Message::Suppressed(_) | Message::NohangSearch => {
                 return self.hint(&message);
@@ -45,13 +48,12 @@ impl Parser {
             }
             Message::Cpuset { comm, .. } => self.find(line, |open| {
                 open.event.cpuset.is_none()
-                    && open.event.invoker.as_ref().is_some_and(|i| i.comm == *comm)
+                    && open.event.invoker.as_ref().is_some_and(|i| ends_in(&i.comm, comm))
             }),
             Message::Cpu(cpu) => self.find(line, |open| {
-                open.event
-                    .invoker
-                    .as_ref()
-                    .is_some_and(|i| i.pid.is_none() && cpu.comm.is_none_or(|c| c == i.comm))
+                open.event.invoker.as_ref().is_some_and(|i| {
+                    i.pid.is_none() && cpu.comm.is_none_or(|c| ends_in(&i.comm, c))
+                })
             }),
             Message::Killed(killed) => self.report_of_kill(line, killed),
             Message::Reaped(reaped) => {
@@ -70,15 +72,35 @@ impl Parser {
                         open.event.chosen_pid.is_none_or(|pid| pid == announced.pid)
                     })
                 }),
+            Message::TableHead(_) => self.lacking(line, |open| !open.table_seen),
+            Message::Usage(account, _) => self.lacking(line, |open| open.lacks(*account)),
+            Message::TaskIn { .. } => self.lacking(line, |open| open.event.cgroup.is_none()),
             Message::Group(_) | Message::Panic { .. } => self.recent(line),
             Message::Userspace(kill) => Some(self.daemon_kill(line, kill)),
+            Message::DryRun => {
+                // What was taken for a kill was none.
+                let last = self.open.iter().rposition(|open| {
+                    open.event.killer == Killer::Earlyoom && open.same_stream(line)
+                });
+                return drop(last.and_then(|at| self.open.remove(at)));
+            }
             _ => self.current(line),
         };
+        let known = target.and_then(|at| self.open.get(at));
+        let foreign = match (known, &message) {
+            (Some(open), Message::Usage(account, _)) => !open.lacks(*account),
+            (Some(open), _) => open.overtaken,
+            (None, message) => begins_headless(message),
+        };
+        if foreign {
+            self.tangled(line);
+        }
         let target = target.or_else(|| self.headless(line, &message));
         let Some(open) = target.and_then(|at| self.open.get_mut(at)) else { return };
         open.touch(line, self.counts.lines);
         let other_table = absorb(open, line, message);
         if let Some(message) = other_table {
+            self.tangled(line);
             // The head of the report this table belongs to was lost.
             let mut open = Open::new(line);
             open.touch(line, self.counts.lines);
@@ -104,6 +126,30 @@ impl Parser {
             })
         };
         find(false).or_else(|| find(true))
+    }
+
+    /// The newest report that lacks what the line brings, one overtaken just now if need be; else the
+    /// newest.
+    fn lacking(&self, line: &Line, lacks: impl Fn(&Open) -> bool) -> Option<usize> {
+        let current = self.current(line);
+        if current.and_then(|at| self.open.get(at)).is_some_and(&lacks) {
+            return current;
+        }
+        let near = |open: &Open| open.near(&line.record.stamp, INTERLEAVED_US);
+        self.find(line, |open| open.overtaken && near(open) && lacks(open)).or(current)
+    }
+
+    /// Two reports turned out to stand in one another: whose lines are whose is a guess.
+    fn tangled(&mut self, line: &Line) {
+        if !self.open.iter().any(|open| open.overtaken && open.same_stream(line)) {
+            return;
+        }
+        for open in &mut self.open {
+            let concerned = open.overtaken || open.overtook;
+            if concerned && open.same_stream(line) && open.near_enough(&line.record.stamp) {
+                open.event.interleaved = true;
+            }
+        }
     }
 
     /// The newest report the line can belong to, ended or not.
@@ -152,16 +198,16 @@ impl Parser {
             .or_else(|| self.find(line, |_| true))
     }
 
-    /// earlyoom sends SIGTERM and then SIGKILL: one kill, one event.
+    /// earlyoom sends SIGTERM and then SIGKILL, systemd tells of systemd-oomd's kill too: one kill, one
+    /// event.
     fn daemon_kill(&mut self, line: &Line, kill: &UserspaceKill<'_>) -> usize {
+        let same = |victim: &Victim| match kill.pid {
+            Some(_) => victim.pid == kill.pid && victim.comm == kill.comm,
+            None => names_unit(&victim.comm, kill.comm) || names_unit(kill.comm, &victim.comm),
+        };
         let known = self.open.iter().rposition(|open| {
             open.event.killer == kill.killer
-                && kill.pid.is_some()
-                && open
-                    .event
-                    .victims
-                    .iter()
-                    .any(|victim| victim.pid == kill.pid && victim.comm == kill.comm)
+                && open.event.victims.iter().any(same)
                 && distance_us(&open.event.stamp, &line.record.stamp)
                     .is_some_and(|us| us < 60_000_000)
         });
@@ -188,7 +234,9 @@ impl Parser {
     }
 
     /// A new report begins: the unfinished ones of its stream are marked, or closed if they are older.
-    fn overtake(&mut self, line: &Line) {
+    /// Whether any was marked.
+    fn overtake(&mut self, line: &Line) -> bool {
+        let mut marked = false;
         let mut at = 0;
         while let Some(open) = self.open.get_mut(at) {
             if open.ended() || !open.same_stream(line) {
@@ -200,11 +248,13 @@ impl Parser {
                 && open.near(&line.record.stamp, INTERLEAVED_US);
             if young && !open.overtaken {
                 open.overtaken = true;
+                marked = true;
                 at += 1;
             } else if let Some(open) = self.open.remove(at) {
                 self.close(open);
             }
         }
+        marked
     }
 
     fn hint(&mut self, message: &Message<'_>) {
@@ -220,70 +270,13 @@ impl Parser {
     }
 }
 
-/// Adds a message to its report; gives it back when it is the heading of another report's table.
-fn absorb<'a>(open: &mut Open, line: &Line, message: Message<'a>) -> Option<Message<'a>> {
-    use super::super::event::Ending;
-    let at = line.at;
-    if open.overtaken {
-        open.event.interleaved = true;
-    }
-    match message {
-        Message::Invoked(invoked) => open.invoked(&invoked, at),
-        Message::Cpuset { cpuset, .. } => open.event.cpuset = Some(cpuset.into()),
-        Message::Cpu(cpu) => {
-            if let Some(invoker) = &mut open.event.invoker {
-                invoker.pid = Some(cpu.pid);
-            }
-            open.event.kernel = cpu.kernel.map(Into::into);
-        }
-        Message::Trace(Traced::X86) => open.x86 = true,
-        Message::Trace(traced) => open.traced = open.traced.or(Some(traced)),
-        Message::Memory(memory) => open.memory(memory, at),
-        Message::TaskIn { task, limit } => open.task_in(task, limit),
-        Message::Usage(account, usage) => open.usage(account, usage, at),
-        Message::StatsFor(stats) => open.stats_for(&stats),
-        Message::Stat(key, value) if open.in_stats => open.stat(key, value),
-        Message::TableTitle => open.in_stats = false,
-        Message::TableHead(columns) => {
-            if !open.table(&columns, line) {
-                return Some(Message::TableHead(columns));
-            }
-        }
-        Message::Row(row) => open.row(&row),
-        Message::Choice(choice) => open.choice(&choice, at),
-        Message::ChoiceRest(rest) if open.has_choice => open.choice(&rest, at),
-        Message::Announced(announced) => open.announced(&announced, at),
-        Message::Killed(killed) => open.killed(&killed, at),
-        Message::Reaped(reaped) => match open.victim(reaped.pid) {
-            Some(victim) => victim.reaped = true,
-            None => open.reaped_only(reaped.pid, reaped.comm, at),
-        },
-        Message::Group(_) => {
-            open.event.group_kill = true;
-            open.tentative = false;
-        }
-        Message::NoKillable => {
-            open.event.ending = Some(Ending::NoKillable);
-            open.event.evidence.end.get_or_insert(at);
-            open.tentative = false;
-        }
-        Message::Panic { compulsory } => {
-            let ending = if compulsory { Ending::PanicOnOom } else { Ending::NoKillable };
-            open.event.ending.get_or_insert(ending);
-            open.event.panicked = true;
-            open.event.evidence.end.get_or_insert(at);
-            open.tentative = false;
-        }
-        Message::Userspace(kill) if open.event.victims.is_empty() => open.userspace(&kill, at),
-        Message::Elided => open.elided = true,
-        Message::Stat(..)
-        | Message::NohangVictim { .. }
-        | Message::NohangSearch
-        | Message::NohangSignal
-        | Message::ChoiceRest(_)
-        | Message::Userspace(_)
-        | Message::ManualRun
-        | Message::Suppressed(_) => {}
-    }
-    None
+/// Whether a cgroup is the one of this unit.
+fn names_unit(cgroup: &str, unit: &str) -> bool {
+    !unit.contains('/') && cgroup.strip_suffix(unit).is_some_and(|slices| slices.ends_with('/'))
+}
+
+/// Whether a name read behind a prefix of unknown form can be this one.
+fn ends_in(read: &str, comm: &str) -> bool {
+    read.strip_suffix(comm)
+        .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }

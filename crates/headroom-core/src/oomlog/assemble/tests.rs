@@ -164,3 +164,79 @@ fn nohangs_choice_and_signal_are_one_event() {
     assert_eq!(events[0].victims[0].comm, "mysqld");
     assert_eq!(events[0].killer, crate::oomlog::Killer::Nohang);
 }
+
+#[test]
+fn what_systemd_says_of_its_oomds_kill_is_the_same_kill() {
+    let oomd = "Jul 25 14:31:34 h systemd-oomd[7]: Marked /system.slice/x.service for killing due to memory used";
+    let unit =
+        "Jul 25 14:31:34 h systemd[1]: x.service: systemd-oomd killed 14 process(es) in this unit.";
+    for log in [format!("{oomd}\n{unit}"), format!("{unit}\n{oomd}")] {
+        let events = read(&log);
+        assert_eq!(events.len(), 1, "{log}");
+        assert_eq!(events[0].victims[0].comm, "/system.slice/x.service");
+        assert_eq!(events[0].reason.as_deref(), Some("memory used"));
+    }
+    assert_eq!(read(unit).len(), 1);
+}
+
+#[test]
+fn what_earlyoom_only_pretends_is_no_kill() {
+    let events = read(
+        "Jul 25 14:31:34 h earlyoom[7]: sending SIGTERM to process 9 uid 1 \"a\": badness 8, VmRSS 5 MiB\n\
+         Jul 25 14:31:34 h earlyoom[7]: dryrun, not actually sending any signal\n",
+    );
+    assert_eq!(events, []);
+}
+
+#[test]
+fn reports_within_one_another_are_marked_both() {
+    let report = |comm: &str, cgroup: &str, usage: u32, pid: u32| {
+        [
+            format!(
+                "{comm} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"
+            ),
+            format!("CPU: 1 PID: {pid} Comm: {comm} Not tainted 6.1.0 #1"),
+            format!("memory: usage {usage}kB, limit {usage}kB, failcnt 5"),
+            format!(
+                "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={cgroup},task_memcg={cgroup},task={comm},pid={pid},uid=0"
+            ),
+            KILL.replace("Out of", "Memory cgroup out of")
+                .replace("process 5 (a)", &format!("process {pid} ({comm})")),
+        ]
+    };
+    let (a, b) = (report("a", "/a", 100, 7), report("b", "/b", 200, 8));
+    let stamped = |lines: &[&String]| -> alloc::string::String {
+        lines.iter().zip(0..).map(|(text, us)| format!("[ 1.{us:06}] {text}\n")).collect()
+    };
+    let mixed: Vec<_> = a.iter().zip(&b).flat_map(|(a, b)| [a, b]).collect();
+    let events = read(&stamped(&mixed));
+    let seen: Vec<_> = events
+        .iter()
+        .map(|e| (e.victims.first().and_then(|v| v.pid), e.interleaved, e.complete))
+        .collect();
+    assert_eq!(events.len(), 2);
+    assert!(seen.iter().all(|(_, interleaved, complete)| *interleaved && !complete), "{seen:?}");
+    for event in &events {
+        // What was kept together belongs together.
+        let pid = event.victims.first().and_then(|victim| victim.pid);
+        let expected = if event.cgroup.as_deref() == Some("/a") { 7 } else { 8 };
+        assert_eq!(pid, Some(expected));
+    }
+    // One after the other, the first of them cut, is no such thing.
+    let after: Vec<_> = a[..2].iter().chain(&b).collect();
+    let events = read(&stamped(&after));
+    assert_eq!(events.iter().map(|e| e.interleaved).collect::<Vec<_>>(), [false, false]);
+    assert_eq!(events[1].cgroup.as_deref(), Some("/b"));
+}
+
+#[test]
+fn lines_that_a_logger_says_it_lost_are_missing() {
+    for lost in [
+        "[ 1.1] ** 54 printk messages dropped **",
+        "Nov 23 22:20:23 h systemd-journald[123]: Missed 24 kernel messages",
+    ] {
+        let events = read(&format!("[ 1.0] {HEAD}\n{lost}\n[ 1.2] {KILL}\n"));
+        assert!(events[0].missing.contains(&Part::Elided), "{lost}");
+        assert!(!events[0].complete);
+    }
+}

@@ -70,6 +70,7 @@ fn invoked(text: &str, at: usize) -> Option<Invoked<'_>> {
     let gfp_mask = scan::between(fields, "gfp_mask=", ",").or_else(|| {
         fields
             .split_once("gfp_mask=")
+            .or_else(|| fields.split_once(" gfp "))
             .map(|(_, rest)| rest.split([' ', ',']).next().unwrap_or(rest))
     });
     let number = |key: &str| {

@@ -101,6 +101,9 @@ pub(super) fn message(text: &str) -> Option<Message<'_>> {
     if let Some(rest) = rest.strip_prefix("Killed process") {
         return killed(rest, scope).map(Message::Killed);
     }
+    if let Some(rest) = rest.strip_prefix("OOM killed process ").filter(|_| scope.memcg.is_some()) {
+        return killed_in_beancounter(rest, scope).map(Message::Killed);
+    }
     let rest = rest.strip_prefix("Kill process ").or_else(|| rest.strip_prefix("kill process "))?;
     scope.memcg?;
     let (pid, rest) = scan::number(rest)?;
@@ -120,11 +123,16 @@ struct Scope {
     allocating_task: bool,
 }
 
-/// `Out of memory: `, `Memory cgroup out of memory: `, `Out of memory (oom_kill_allocating_task): `.
+/// `Out of memory: `, `Memory cgroup out of memory: `, `Out of memory (oom_kill_allocating_task): `, and
+/// OpenVZ's `Out of memory in UB 1234: `, whose beancounters are cgroups by another name.
 fn scope(text: &str) -> (Scope, &str) {
     let (memcg, rest) = if let Some(rest) = text.strip_prefix("Memory cgroup out of memory") {
         (true, rest)
-    } else if let Some(rest) = text.strip_prefix("Out of memory") {
+    } else if let Some(rest) = text.strip_prefix("Out of memory in UB") {
+        (true, rest.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()))
+    } else if let Some(rest) =
+        text.strip_prefix("Out of memory").or_else(|| text.strip_prefix("Out of Memory"))
+    {
         (false, rest)
     } else {
         return (Scope::default(), text);
@@ -161,6 +169,20 @@ fn killed(rest: &str, scope: Scope) -> Option<Killed<'_>> {
         oom_score_adj: adj.and_then(|(adj, _)| i32::try_from(adj).ok()),
         memcg: scope.memcg,
         allocating_task: scope.allocating_task,
+    })
+}
+
+/// OpenVZ's `2946 (npm) score 0 vm:1506164kB, rss:237752kB, swap:120052kB`.
+fn killed_in_beancounter(rest: &str, scope: Scope) -> Option<Killed<'_>> {
+    let (pid, rest) = scan::number(rest)?;
+    let (name, sizes) = rest.strip_prefix(" (")?.rsplit_once(") score ")?;
+    Some(Killed {
+        pid: u32::try_from(pid).ok()?,
+        comm: name,
+        total_vm: scan::kb_after(sizes, " vm:"),
+        anon_rss: scan::kb_after(sizes, " rss:"),
+        memcg: scope.memcg,
+        ..Killed::default()
     })
 }
 

@@ -15,6 +15,8 @@ pub enum MemLine<'a> {
     Counters(Vec<(&'a str, u64)>),
     /// `Node 0 DMA32 free:22904kB min:4536kB …`
     Zone(Zone),
+    /// `Node 0 active_anon:224kB … kernel_stack:1760kB …`: of its sizes the one no other line has.
+    KernelStack(Kib),
     /// `Node 0 DMA: 0*4kB 2*8kB …`, whose first size is a page's, in KiB.
     Buddy(u32),
     /// `hugepages_total=8 … hugepages_size=2048kB`, as a size.
@@ -69,8 +71,14 @@ pub(super) fn message(text: &str) -> Option<MemLine<'_>> {
                 free: Some(Kib(free)),
                 min: size(" min:"),
                 managed: size(" managed:"),
+                kernel_stack: size(" kernel_stack:"),
             })
         });
+    }
+    if text.starts_with("Node ")
+        && let Some(size) = scan::kb_after(text, " kernel_stack:")
+    {
+        return Some(MemLine::KernelStack(Kib(size)));
     }
     counters(text).map(MemLine::Counters)
 }

@@ -79,6 +79,8 @@ pub enum Message<'a> {
     },
     /// A kill by a daemon.
     Userspace(UserspaceKill<'a>),
+    /// earlyoom says that it did not do what it had said.
+    DryRun,
     /// nohang looks for a victim.
     NohangSearch,
     /// Whom nohang has chosen.
@@ -99,6 +101,10 @@ pub enum Message<'a> {
 pub fn recognise<'a>(record: &'a Record<'_>, text: &'a str) -> Option<Message<'a>> {
     let text = text.trim();
     match &record.origin {
+        Origin::Program(tag) if tag == "systemd-journald" => {
+            let missed = text.starts_with("Missed ") && text.ends_with(" kernel messages");
+            missed.then_some(Message::Elided)
+        }
         Origin::Program(tag) => userspace::message(Some(tag), text),
         // Without a tag the daemon is known by its words alone.
         Origin::Unknown => kernel(text).or_else(|| userspace::message(None, text)),
@@ -115,8 +121,12 @@ fn kernel(text: &str) -> Option<Message<'_>> {
         .or_else(|| elided(text).then_some(Message::Elided))
 }
 
-/// `...`, `[...]`, `<snip>`, grep's `--`: what people and tools leave where lines are gone.
+/// `...`, `[...]`, `<snip>`, grep's `--`: what people and tools leave where lines are gone, and printk
+/// where a console was too slow.
 fn elided(text: &str) -> bool {
+    if text.starts_with("** ") && text.contains(" printk messages dropped **") {
+        return true;
+    }
     if text == "..." || text == "--" || text == "\u{2026}" {
         return true;
     }

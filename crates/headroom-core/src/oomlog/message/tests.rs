@@ -169,6 +169,72 @@ fn a_status_line_of_a_daemon_is_no_kill() {
 }
 
 #[test]
+fn every_earlyooms_kill_line_is_known() {
+    let earlyoom = Record { origin: Origin::Program("earlyoom".into()), ..Record::default() };
+    for (text, rss) in [
+        ("Killing process 4711 php worker", None),
+        ("Killing process: php worker, pid: 4711, badness: 870, VmRSS: 510 MiB", Some(522_240)),
+        (
+            "Killing process 'php worker' with signal 15, pid: 4711, badness: 870, VmRSS: 510 MiB",
+            Some(522_240),
+        ),
+        (
+            "killing process 4711 \"php worker\" with signal 15: badness 870, VmRSS 510 MiB",
+            Some(522_240),
+        ),
+        (
+            "sending SIGTERM to process 4711 \"php worker\": badness 870, VmRSS 510 MiB",
+            Some(522_240),
+        ),
+        (
+            "sending SIGKILL to process 4711 uid 33 \"php worker\": oom_score 870, oom_score_adj 500, VmRSS 510 MiB, cmdline \"php \"x\": oom_score 1\"",
+            Some(522_240),
+        ),
+    ] {
+        let Some(Message::Userspace(kill)) = recognise(&earlyoom, text) else { panic!("{text}") };
+        assert_eq!((kill.pid, kill.comm, kill.rss_kib), (Some(4711), "php worker", rss), "{text}");
+    }
+}
+
+#[test]
+fn systemd_oomd_kills_by_two_words() {
+    let oomd = Record { origin: Origin::Program("systemd-oomd".into()), ..Record::default() };
+    for text in [
+        "Killed /system.slice/x.service due to memory used (5) / total (6) and swap used (7)",
+        "Marked /system.slice/x.service for killing due to memory used (5) / total (6) and swap used (7)",
+    ] {
+        let Some(Message::Userspace(kill)) = recognise(&oomd, text) else { panic!("{text}") };
+        assert_eq!(kill.comm, "/system.slice/x.service");
+        assert_eq!(kill.reason, Some("memory used (5) / total (6) and swap used (7)"));
+    }
+    let text = "Considered 60 cgroups for killing, top candidates were:";
+    assert_eq!(recognise(&oomd, text), None);
+}
+
+#[test]
+fn a_kill_in_an_openvz_container_is_read() {
+    let text = "Out of memory in UB 1234: OOM killed process 2946 (npm) score 0 vm:1506164kB, rss:237752kB, swap:120052kB";
+    let found = killed(text);
+    assert_eq!((found.pid, found.comm), (2946, "npm"));
+    assert_eq!(
+        (found.total_vm, found.anon_rss, found.memcg),
+        (Some(1_506_164), Some(237_752), Some(true))
+    );
+    let text = "php-cgi invoked oom-killer in ub 1234 generation 4 gfp 0x200d2";
+    assert_eq!((invoked(text).comm, invoked(text).gfp_mask), ("php-cgi", Some("0x200d2")));
+}
+
+#[test]
+fn the_kill_lines_of_the_oldest_kernels_are_read() {
+    let found = killed("Out of memory: Killed process 4592, UID 27, (mysqld).");
+    assert_eq!(
+        (found.pid, found.comm, found.uid, found.total_vm),
+        (4592, "mysqld", Some(27), None)
+    );
+    assert_eq!(killed("Out of Memory: Killed process 4592 (mysqld).").comm, "mysqld");
+}
+
+#[test]
 fn the_other_daemons_kills_are_known_by_their_words() {
     let unknown = Record::default();
     let text =

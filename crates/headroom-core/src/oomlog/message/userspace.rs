@@ -26,7 +26,11 @@ pub struct UserspaceKill<'a> {
 pub(super) fn message<'a>(tag: Option<&str>, text: &'a str) -> Option<Message<'a>> {
     let kill = match tag {
         Some("systemd-oomd") => systemd_oomd(text),
-        Some("earlyoom") => earlyoom(text),
+        Some("earlyoom") if text.starts_with("dryrun, not actually sending") => {
+            return Some(Message::DryRun);
+        }
+        Some("earlyoom") => earlyoom(text).or_else(|| old_earlyoom(text)),
+        Some("systemd") => unit(text),
         Some("nohang" | "nohang-desktop") => return nohang(text),
         Some("headroom-guard" | "headroom") => headroom(text),
         Some(_) => None,
@@ -40,10 +44,12 @@ pub(super) fn message<'a>(tag: Option<&str>, text: &'a str) -> Option<Message<'a
 }
 
 /// `Killed /system.slice/x.service due to memory pressure for /system.slice being 91.73% > …`
-/// (`src/oom/oomd-manager.c`; the unit's own "systemd-oomd killed N process(es)" is the same kill).
+/// (`src/oom/oomd-manager.c`), since systemd 258 `Marked /system.slice/x.service for killing due to …`.
 fn systemd_oomd(text: &str) -> Option<UserspaceKill<'_>> {
-    let rest = text.strip_prefix("Killed ")?;
-    let (path, reason) = rest.split_once(" due to ")?;
+    let (path, reason) = match text.strip_prefix("Killed ") {
+        Some(rest) => rest.split_once(" due to ")?,
+        None => text.strip_prefix("Marked ")?.split_once(" for killing due to ")?,
+    };
     path.starts_with('/').then_some(UserspaceKill {
         killer: Killer::SystemdOomd,
         pid: None,
@@ -51,6 +57,19 @@ fn systemd_oomd(text: &str) -> Option<UserspaceKill<'_>> {
         uid: None,
         rss_kib: None,
         reason: Some(reason),
+    })
+}
+
+/// `x.service: systemd-oomd killed 147 process(es) in this unit.`, systemd's own line on the same kill.
+fn unit(text: &str) -> Option<UserspaceKill<'_>> {
+    let (unit, rest) = text.split_once(": systemd-oomd killed ")?;
+    rest.contains("process(es) in this unit").then_some(UserspaceKill {
+        killer: Killer::SystemdOomd,
+        pid: None,
+        comm: unit,
+        uid: None,
+        rss_kib: None,
+        reason: None,
     })
 }
 
@@ -74,6 +93,37 @@ fn earlyoom(text: &str) -> Option<UserspaceKill<'_>> {
         comm,
         uid: scan::number_after(rest, "uid ").and_then(|uid| u32::try_from(uid).ok()),
         rss_kib: scan::number_after(rest, "VmRSS ").and_then(|mib| mib.checked_mul(1024)),
+        reason: None,
+    })
+}
+
+/// earlyoom before 1.3: `Killing process 4711 php`, `Killing process: php, pid: 4711, badness: …`,
+/// `Killing process 'php' with signal 15, pid: 4711, …`, `killing process 4711 "php" with signal 15: …`.
+fn old_earlyoom(text: &str) -> Option<UserspaceKill<'_>> {
+    let rest =
+        text.strip_prefix("Killing process").or_else(|| text.strip_prefix("killing process"))?;
+    let named = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(" '"));
+    let (pid, comm) = match named {
+        Some(named) => {
+            let (name, rest) = named.split_once(", pid: ")?;
+            let name = name.split_once("' with signal ").map_or(name, |(name, _)| name);
+            (scan::number(rest)?.0, name)
+        }
+        None => {
+            let (pid, rest) = scan::number(rest.strip_prefix(' ')?)?;
+            let name = rest.strip_prefix(' ')?;
+            let quoted = name.strip_prefix('"').and_then(|n| n.rsplit_once("\" with signal "));
+            (pid, quoted.map_or(name, |(name, _)| name))
+        }
+    };
+    Some(UserspaceKill {
+        killer: Killer::Earlyoom,
+        pid: u32::try_from(pid).ok(),
+        comm: comm.trim(),
+        uid: None,
+        rss_kib: scan::number_after(text, "VmRSS")
+            .or_else(|| scan::number_after(text, "VmRSS: "))
+            .and_then(|mib| mib.checked_mul(1024)),
         reason: None,
     })
 }

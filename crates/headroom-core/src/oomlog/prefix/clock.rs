@@ -2,11 +2,12 @@
 
 use super::super::event::Wall;
 use super::super::scan;
+use super::months;
 
 const DAY_US: u64 = 86_400_000_000;
 
 /// `12:34:56`, `12:34:56.789012` or with a comma, as microseconds since midnight.
-pub(super) fn time_of_day(text: &str) -> Option<(u64, &str)> {
+pub(crate) fn time_of_day(text: &str) -> Option<(u64, &str)> {
     let (hour, rest) = scan::fixed(text, 2)?;
     let (minute, rest) = scan::fixed(rest.strip_prefix(':')?, 2)?;
     let (second, mut rest) = scan::fixed(rest.strip_prefix(':')?, 2)?;
@@ -18,36 +19,98 @@ pub(super) fn time_of_day(text: &str) -> Option<(u64, &str)> {
         rest = after;
     }
     // A leap second is the last of its day; more than that is no time.
-    (hour < 24 && minute < 60 && second <= 60).then_some((time_us.min(DAY_US - 1), rest))
+    if hour >= 24 || minute >= 60 || second > 60 {
+        return None;
+    }
+    for (mark, noon) in [(" AM", false), (" PM", true)] {
+        if let Some(after) = rest.strip_prefix(mark).filter(|_| hour <= 12) {
+            // Twelve at night is the day's first hour.
+            time_us = time_us % (DAY_US / 2) + if noon { DAY_US / 2 } else { 0 };
+            rest = after;
+        }
+    }
+    Some((time_us.min(DAY_US - 1), rest))
 }
 
-/// `2026-11-23T22:20:23.043143+00:00`, with a blank for the `T`, with or without an offset.
-pub(super) fn iso(text: &str) -> Option<(Wall, &str)> {
+/// `2026-11-23T22:20:23.043143+00:00`, with a blank or `_` for the `T`, `/` for `-`, with or without an
+/// offset.
+pub(crate) fn iso(text: &str) -> Option<(Wall, &str)> {
     let (year, rest) = scan::fixed(text, 4)?;
-    let (month, rest) = scan::fixed(rest.strip_prefix('-')?, 2)?;
-    let (day, rest) = scan::fixed(rest.strip_prefix('-')?, 2)?;
-    let (time_us, mut rest) = time_of_day(rest.strip_prefix(['T', 't', ' '])?)?;
-    let mut offset_s = None;
-    if let Some(after) = rest.strip_prefix(['Z', 'z']) {
-        (offset_s, rest) = (Some(0), after);
-    } else if let Some(after) = rest.strip_prefix(['+', '-'])
-        && let Some((hours, after)) = scan::fixed(after, 2)
-    {
-        let after = after.strip_prefix(':').unwrap_or(after);
-        let (minutes, after) = scan::fixed(after, 2).unwrap_or((0, after));
-        let east = i32::try_from(hours * 3600 + minutes * 60).ok()?;
-        offset_s = Some(if rest.starts_with('-') { -east } else { east });
-        rest = after;
-    }
+    let (month, rest) = scan::fixed(rest.strip_prefix(['-', '/'])?, 2)?;
+    let (day, rest) = scan::fixed(rest.strip_prefix(['-', '/'])?, 2)?;
+    let (time_us, rest) = time_of_day(rest.strip_prefix(['T', 't', ' ', '_'])?)?;
+    let (offset_s, rest) = offset(rest);
     Some((civil(Some(year), month, day, time_us, offset_s)?, rest))
 }
 
-/// `Jan  5 15:19:27`, the stamp of RFC 3164, also with a year before or after the time.
-pub(super) fn bsd(text: &str) -> Option<(Wall, &str)> {
+/// `Z`, `+01:00`, `-0230`, also behind a blank, where it must have all its digits.
+fn offset(text: &str) -> (Option<i32>, &str) {
+    if let Some(after) = text.strip_prefix(['Z', 'z']) {
+        return (Some(0), after);
+    }
+    let apart = text.strip_prefix(' ');
+    let signed = apart.unwrap_or(text);
+    let found = signed.strip_prefix(['+', '-']).and_then(|after| {
+        let (hours, after) = scan::fixed(after, 2)?;
+        let after = after.strip_prefix(':').unwrap_or(after);
+        let (minutes, after) = match scan::fixed(after, 2) {
+            Some(found) => found,
+            None if apart.is_none() => (0, after),
+            None => return None,
+        };
+        let east = i32::try_from(hours * 3600 + minutes * 60).ok()?;
+        Some((if signed.starts_with('-') { -east } else { east }, after))
+    });
+    found.map_or((None, text), |(east, after)| (Some(east), after))
+}
+
+/// Dates the other way round: `23.11.2026 22:20:23`, `11/23/2026 10:20:23 PM`, and Apache's
+/// `23/Nov/2026:22:20:23 +0000`.
+pub(super) fn day_first(text: &str) -> Option<(Wall, &str)> {
+    let (first, rest) = scan::number(text).filter(|(_, rest)| text.len() - rest.len() <= 2)?;
+    let mark = rest.chars().next().filter(|mark| matches!(mark, '.' | '/'))?;
+    let rest = &rest[1..];
+    if let Some((name, rest)) = rest.split_once('/')
+        && let Some(month) = months::number(name)
+    {
+        let (year, rest) = scan::fixed(rest, 4)?;
+        let (time_us, rest) = time_of_day(rest.strip_prefix(':')?)?;
+        let (offset_s, rest) = offset(rest);
+        return Some((civil(Some(year), month, first, time_us, offset_s)?, rest));
+    }
+    let (second, rest) = scan::number(rest)?;
+    let (year, rest) = scan::fixed(rest.strip_prefix(mark)?, 4)?;
+    let (time_us, rest) = time_of_day(rest.trim_start_matches(',').strip_prefix(' ')?)?;
+    // With slashes the month comes first, unless that is no month.
+    let (month, day) = if mark == '/' && first <= 12 { (first, second) } else { (second, first) };
+    Some((civil(Some(year), month, day, time_us, None)?, rest))
+}
+
+/// Android's `11-23 22:20:23.043`.
+pub(super) fn logcat(text: &str) -> Option<(Wall, &str)> {
+    let (month, rest) = scan::fixed(text, 2)?;
+    let (day, rest) = scan::fixed(rest.strip_prefix('-')?, 2)?;
+    let (time_us, rest) = time_of_day(rest.strip_prefix(' ')?)?;
+    Some((civil(None, month, day, time_us, None)?, rest))
+}
+
+/// `Jan  5 15:19:27`, the stamp of RFC 3164, also with a year at any place.
+pub(crate) fn bsd(text: &str) -> Option<(Wall, &str)> {
+    if let Some((first, rest)) = scan::fixed(text, 4)
+        && let Some(rest) = rest.strip_prefix(' ')
+        && let (Wall::Civil { month, day, time_us, .. }, rest) = bsd_without_year(rest)?
+    {
+        let found = civil(Some(first), month.into(), day.into(), time_us, None)?;
+        return Some((found, rest));
+    }
+    bsd_without_year(text)
+}
+
+fn bsd_without_year(text: &str) -> Option<(Wall, &str)> {
     let (name, rest) = word(text)?;
-    let month = month_number(name)?;
+    let month = months::number(name)?;
     let (day, rest) = scan::number(rest.trim_start_matches(' '))?;
-    let mut rest = rest.strip_prefix('.').unwrap_or(rest).strip_prefix(' ')?;
+    let mut rest = rest.strip_prefix(['.', ',']).unwrap_or(rest).strip_prefix(' ')?;
     let mut year = None;
     if let Some((number, after)) = scan::fixed(rest, 4)
         && let Some(after) = after.strip_prefix(' ')
@@ -66,7 +129,7 @@ pub(super) fn bsd(text: &str) -> Option<(Wall, &str)> {
 
 /// `Fri Sep 25 15:29:47 2020`, ctime(3)'s form, in any language that puts day, month and date in
 /// this order; a month this parser cannot read leaves the time of day.
-pub(super) fn ctime(text: &str) -> Option<(Wall, &str)> {
+pub(crate) fn ctime(text: &str) -> Option<(Wall, &str)> {
     let (_, rest) = word(text)?;
     let rest = rest.trim_start_matches([' ', ',']);
     if let Some(found) = bsd(rest) {
@@ -78,7 +141,7 @@ pub(super) fn ctime(text: &str) -> Option<(Wall, &str)> {
         let (name, after) = word(after)?;
         let (time_us, after) = time_of_day(after.trim_start_matches(' '))?;
         let (year, after) = scan::fixed(after.strip_prefix(' ')?, 4)?;
-        let wall = month_number(name).and_then(|m| civil(Some(year), m, day, time_us, None));
+        let wall = months::number(name).and_then(|m| civil(Some(year), m, day, time_us, None));
         return Some((wall.unwrap_or(Wall::TimeOfDay(time_us)), after));
     }
     let (_, after) = scan::number(after.trim_start_matches(' '))?;
@@ -87,11 +150,15 @@ pub(super) fn ctime(text: &str) -> Option<(Wall, &str)> {
     Some((Wall::TimeOfDay(time_us), after))
 }
 
-/// `1500316299` or `1500316299.123456`, seconds since 1970.
+/// `1500316299`, `1500316299.123456` or `1500316299123,`: seconds or milliseconds since 1970.
 pub(super) fn epoch(text: &str) -> Option<(Wall, &str)> {
     let (seconds, rest) = scan::fixed(text, 10)?;
     let mut us = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
     let mut rest = rest;
+    if let Some((milliseconds, after)) = scan::fixed(rest, 3) {
+        us = us.checked_add(i64::try_from(milliseconds * 1000).ok()?)?;
+        return after.starts_with([' ', ',']).then_some((Wall::Unix(us), after));
+    }
     if let Some((fraction, after)) = rest.strip_prefix('.').and_then(scan::fraction_us) {
         us = us.checked_add(i64::try_from(fraction).ok()?)?;
         rest = after;
@@ -99,13 +166,26 @@ pub(super) fn epoch(text: &str) -> Option<(Wall, &str)> {
     rest.starts_with(' ').then_some((Wall::Unix(us), rest))
 }
 
-/// `[   23.157011]`, printk's seconds since boot, as microseconds.
+/// `[   23.157011]`, printk's seconds since boot, as microseconds; Android puts a CPU behind them, and
+/// `dmesg -d` the time since the line before.
 pub(super) fn uptime(text: &str) -> Option<(u64, &str)> {
     let inner = text.strip_prefix('[')?.trim_start_matches(' ');
     let (seconds, rest) = scan::number(inner)?;
-    let (fraction, rest) = scan::fraction_us(rest.strip_prefix('.')?)?;
-    let rest = rest.strip_prefix(']')?;
+    let (fraction, mut rest) = scan::fraction_us(rest.strip_prefix('.')?)?;
+    if let Some(processor) = rest.strip_prefix([',', '@']) {
+        rest = scan::number(processor)?.1;
+    }
+    let rest = without_delta(rest).strip_prefix(']')?;
     Some((seconds.checked_mul(1_000_000)?.checked_add(fraction)?, rest))
+}
+
+/// What follows `<    0.000021>`, the time since the line before.
+pub(super) fn without_delta(text: &str) -> &str {
+    let delta = text.trim_start_matches(' ').strip_prefix('<').and_then(|inner| {
+        let (delta, rest) = inner.split_once('>')?;
+        delta.trim().bytes().all(|b| b.is_ascii_digit() || b == b'.').then_some(rest)
+    });
+    delta.unwrap_or(text)
 }
 
 fn civil(
@@ -125,31 +205,12 @@ fn civil(
 
 /// A word of letters, with the full stop some languages put behind an abbreviation.
 fn word(text: &str) -> Option<(&str, &str)> {
-    let end = text.find(|c: char| !c.is_alphabetic())?;
+    let month = |c: char| c == '月' || c == '월';
+    let end =
+        text.find(|c: char| !(c.is_alphabetic() || c.is_ascii_digit() && text.contains(month)))?;
     let (name, rest) = text.split_at(end);
     let rest = rest.strip_prefix('.').unwrap_or(rest);
     (!name.is_empty() && name.len() <= 24 && rest.starts_with([' ', ','])).then_some((name, rest))
-}
-
-/// The month by the abbreviations of the languages kernel logs are met in most.
-fn month_number(name: &str) -> Option<u64> {
-    const MONTHS: [&[&str]; 12] = [
-        &["jan", "ene", "gen", "sty", "jän", "янв", "led", "janv"],
-        &["feb", "fév", "févr", "fev", "lut", "фев", "úno"],
-        &["mar", "mär", "mrt", "mars", "märz", "мар", "bře"],
-        &["apr", "avr", "abr", "kwi", "апр", "dub"],
-        &["may", "mai", "mei", "maj", "mag", "май", "мая", "kvě", "maio"],
-        &["jun", "juin", "giu", "cze", "juni", "июн", "čer"],
-        &["jul", "juil", "lug", "lip", "juli", "июл", "čec"],
-        &["aug", "août", "aou", "ago", "sie", "авг", "srp"],
-        &["sep", "sept", "set", "wrz", "сен", "zář"],
-        &["oct", "okt", "ott", "out", "paź", "окт", "říj"],
-        &["nov", "lis", "ноя"],
-        &["dec", "dez", "dic", "déc", "gru", "дек", "pro"],
-    ];
-    let name = name.to_lowercase();
-    let index = MONTHS.iter().position(|names| names.contains(&name.as_str()))?;
-    u64::try_from(index + 1).ok()
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Record, header, journal_stamp};
+use super::{Fed, Record, header, journal_stamp};
 
 /// Fields longer than this are cut: no kernel message comes near it.
 const LONGEST_VALUE: usize = 64 * 1024;
 
 /// A record being put together.
 #[derive(Debug, Default)]
-pub struct Export {
+pub(super) struct Export {
     inside: bool,
     realtime_us: Option<i64>,
     monotonic_us: Option<u64>,
@@ -32,20 +32,13 @@ struct Binary {
     seen: u64,
 }
 
-/// What a line was to the record.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Fed {
-    /// Not part of an export.
-    Foreign,
-    /// A part of a record that is not finished.
-    Taken,
-    /// The end of a record with a message.
-    Finished(Record<'static>),
-}
-
 impl Export {
+    pub(super) fn is_idle(&self) -> bool {
+        !self.inside
+    }
+
     /// Takes one line, without its newline.
-    pub fn feed(&mut self, line: &[u8]) -> Fed {
+    pub(super) fn feed(&mut self, line: &[u8]) -> Fed {
         if self.binary.is_some() {
             self.feed_binary(line);
             return Fed::Taken;
@@ -116,7 +109,7 @@ impl Export {
     }
 
     /// The record so far, as at the end of the input.
-    pub fn finish(&mut self) -> Option<Record<'static>> {
+    pub(super) fn finish(&mut self) -> Option<Record<'static>> {
         let done = core::mem::take(self);
         let message = done.message?;
         let tag = done.tag.as_deref().unwrap_or(if done.from_kernel { "kernel" } else { "-" });
@@ -124,9 +117,9 @@ impl Export {
             stamp: journal_stamp(done.realtime_us, done.monotonic_us.filter(|_| done.from_kernel)),
             origin: header::origin(tag),
             host: done.host,
-            caller: None,
             prefixed: true,
             text: Cow::Owned(message),
+            ..Record::default()
         })
     }
 }

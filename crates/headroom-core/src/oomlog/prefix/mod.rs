@@ -2,19 +2,24 @@
 //!
 //! Each form is tried in turn and none is required: what is left over is the text. Forms seen:
 //! raw dmesg, `dmesg -T` in any language, `-x`, `--time-format iso`, `<N>` levels, printk caller
-//! ids, `/dev/kmsg` records, RFC 3164 and 5424 syslog, ISO times, journalctl's short forms and JSON,
-//! epoch seconds, mail quotes, a colour terminal's escapes, and no prefix at all.
+//! ids, `/dev/kmsg` records, RFC 3164 and 5424 syslog, ISO times, journalctl's forms and JSON, epoch
+//! seconds, Android's logcat, containers' and clouds' wrappers around any of these, grep's names and
+//! numbers, mail quotes, a colour terminal's escapes, and no prefix at all.
 
-mod clock;
-pub mod export;
+mod clean;
+pub(crate) mod clock;
+mod export;
 mod header;
 mod json;
+mod months;
+mod pretty;
+mod stamp;
+mod verbose;
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::event::{Stamp, Wall};
-use super::scan;
 
 /// Who wrote a line, as far as its prefix says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +33,15 @@ pub enum Origin {
     Unknown,
 }
 
+/// A time that takes the line before to be known (`dmesg -e`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relative {
+    /// The minute of this line, which is another than that of the line before.
+    Minute(Wall),
+    /// So many microseconds after the line before.
+    Later(u64),
+}
+
 /// One line without its prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -39,188 +53,192 @@ pub struct Record<'a> {
     pub host: Option<String>,
     /// printk's caller id, `T123` for a task and `C0` for a CPU in interrupt context.
     pub caller: Option<String>,
+    /// What a prefix says of the time in relation to the line before.
+    pub relative: Option<Relative>,
     /// Whether there was any prefix; a line without one may belong to the line before.
     pub prefixed: bool,
     /// What the writer wrote. Newlines in it are newlines of one message.
     pub text: Cow<'a, str>,
 }
 
+/// What a line was to a record that goes over many lines.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fed {
+    /// Not part of one.
+    Foreign,
+    /// A part of a record that is not finished.
+    Taken,
+    /// The end of a record with a message.
+    Finished(Record<'static>),
+}
+
+/// The formats in which a record goes over many lines.
+#[derive(Debug, Default)]
+pub(super) struct Many {
+    export: export::Export,
+    verbose: verbose::Verbose,
+    pretty: pretty::Pretty,
+}
+
+impl Many {
+    /// Takes one line, without its newline.
+    pub(super) fn feed(&mut self, line: &[u8]) -> Fed {
+        if !self.pretty.is_idle() || line.trim_ascii().first().is_some_and(|b| b"{[}".contains(b)) {
+            let fed = self.pretty.feed(&String::from_utf8_lossy(line));
+            if fed != Fed::Foreign {
+                return fed;
+            }
+        }
+        if !self.verbose.is_idle() || line.windows(4).any(|w| w == b" [s=") {
+            let fed = self.verbose.feed(&String::from_utf8_lossy(line));
+            if fed != Fed::Foreign {
+                return fed;
+            }
+        }
+        self.export.feed(line)
+    }
+
+    /// Whether no record is being put together.
+    pub(super) fn is_idle(&self) -> bool {
+        self.export.is_idle() && self.verbose.is_idle() && self.pretty.is_idle()
+    }
+
+    /// The record so far, as at the end of the input.
+    pub(super) fn finish(&mut self) -> Option<Record<'static>> {
+        self.pretty = pretty::Pretty::default();
+        self.verbose.finish().or_else(|| self.export.finish())
+    }
+}
+
 /// Splits a line into prefix and text.
 #[must_use]
 pub fn strip(line: &str) -> Record<'_> {
-    let line = line.trim_end_matches(['\r', '\n']);
-    let foreign_blank = |c: char| c != ' ' && c != '\t' && c.is_whitespace();
-    if line.contains('\u{1b}') || line.contains(foreign_blank) {
-        // Mail clients turn blanks into no-break spaces.
-        let plain = without_escapes(line).replace(foreign_blank, " ");
-        let record = strip_plain(&plain);
-        let text = Cow::Owned(record.text.to_string());
-        return Record { text, ..Record { text: Cow::Borrowed(""), ..detach(&record) } };
+    match clean::cleaned(line) {
+        Cow::Borrowed(line) => strip_plain(line),
+        Cow::Owned(line) => owned(strip_plain(&line)),
     }
-    strip_plain(line)
 }
 
-fn detach(record: &Record<'_>) -> Record<'static> {
+fn owned(record: Record<'_>) -> Record<'static> {
+    let text = Cow::Owned(record.text.into_owned());
     Record {
         stamp: record.stamp,
-        origin: record.origin.clone(),
-        host: record.host.clone(),
-        caller: record.caller.clone(),
+        relative: record.relative,
+        origin: record.origin,
+        host: record.host,
+        caller: record.caller,
         prefixed: record.prefixed,
-        text: Cow::Borrowed(""),
+        text,
     }
 }
 
+/// Prefixes one within another: a container's logger around syslog's around the kernel's.
+const LAYERS: usize = 6;
+
 fn strip_plain(line: &str) -> Record<'_> {
-    let line = without_quote(line);
-    if let Some(record) = line.starts_with('{').then(|| json::record(line)).flatten() {
+    let line = clean::without_quote(line);
+    if let Some(record) = json::record(line) {
         return record;
     }
     let mut record = Record::default();
-    let mut rest = line.trim_start_matches([' ', '\t']);
-    if let Some(after) = kmsg(rest, &mut record) {
+    let mut rest = line;
+    for _ in 0..LAYERS {
+        let text = rest.trim_start_matches([' ', '\t']);
+        let Some(after) = layer(text, &mut record).or_else(|| embedded(text, &mut record)) else {
+            break;
+        };
         rest = after;
-    } else {
-        if let Some(after) = level(rest).or_else(|| decoded_level(rest)) {
-            record.prefixed = true;
-            rest = after;
-        }
-        rest = header::strip(rest, &mut record);
-        rest = kernel_stamp(rest, &mut record);
-        if !record.prefixed {
-            rest = embedded_stamp(line, &mut record).unwrap_or(line);
-        }
     }
-    record.text = unescape(rest);
+    // What a shipper wrote behind its own prefix.
+    if !matches!(record.origin, Origin::Program(_))
+        && let Some(found) = rest.find("{\"").and_then(|at| json::object(&rest[at..]))
+    {
+        let stamp = Stamp {
+            uptime_us: found.stamp.uptime_us.or(record.stamp.uptime_us),
+            wall: found.stamp.wall.or(record.stamp.wall),
+        };
+        return Record { stamp, ..found };
+    }
+    record.text = clean::unescape(rest);
     record
 }
 
-/// `[   23.157011]`, `[Di Aug 12 03:54:03 2025]`, `[  +0.000123]` and the caller id behind it.
-fn kernel_stamp<'a>(text: &'a str, record: &mut Record<'_>) -> &'a str {
-    let Some(inner) = text.strip_prefix('[') else { return text };
-    let after = if let Some((uptime_us, after)) = clock::uptime(text) {
-        record.stamp.uptime_us = Some(uptime_us);
-        after
-    } else if let Some((wall, after)) =
-        clock::ctime(inner).and_then(|(wall, rest)| Some((wall, rest.strip_prefix(']')?)))
-    {
-        record.stamp.wall = record.stamp.wall.or(Some(wall));
-        after
-    } else if let Some(after) = relative(inner) {
-        after
-    } else {
-        return text;
-    };
-    record.prefixed = true;
-    let after = caller(after, record);
-    let after = after.strip_prefix(' ').unwrap_or(after);
-    header::strip_after_uptime(after, record)
-}
-
-/// `[ T5241]`, `[T17032]` or `[    C0]`, printed with CONFIG_PRINTK_CALLER.
-fn caller<'a>(text: &'a str, record: &mut Record<'_>) -> &'a str {
-    let id = |text: &'a str| {
-        let inner = text.strip_prefix('[')?.trim_start_matches(' ');
-        let (id, after) = inner.split_at_checked(inner.find(']')?)?;
-        let digits = id.strip_prefix(['T', 'C'])?;
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| (id, after.strip_prefix(']').unwrap_or(after)))
-    };
-    match id(text).or_else(|| id(text.trim_start_matches(' '))) {
-        Some((id, after)) => {
-            record.caller = Some(id.to_string());
-            after
-        }
-        None => text,
+/// Takes one prefix off, if the text begins with one.
+fn layer<'a>(text: &'a str, record: &mut Record<'_>) -> Option<&'a str> {
+    // Behind an uptime comes the kernel's own text, whatever it looks like.
+    if record.stamp.uptime_us.is_some() || record.relative.is_some() {
+        return None;
     }
+    if let Origin::Program(_) = record.origin {
+        // A program that passes the kernel's ring buffer on; nobody else writes such stamps.
+        let after = stamp::kernel(text, record)?;
+        record.origin = Origin::Kernel;
+        return Some(after);
+    }
+    if let Some(after) = stamp::kmsg(text, record) {
+        return Some(after);
+    }
+    if let Some(after) = stamp::level(text).or_else(|| stamp::decoded_level(text)) {
+        record.prefixed = true;
+        return Some(after);
+    }
+    if let Some(after) = stamp::kernel(text, record) {
+        return Some(after);
+    }
+    // The kernel's own text may begin with a word and a colon, but with no time.
+    let known = record.origin == Origin::Kernel;
+    (!known).then(|| header::strip(text, record)).flatten()
 }
 
-/// `  +0.000123]` and `Sep25 15:29]`, the stamps of `dmesg -d` and `-e`, which hold no usable time.
-fn relative(inner: &str) -> Option<&str> {
-    let end = inner.find(']')?;
-    let (stamp, after) = inner.split_at_checked(end)?;
-    let stamp = stamp.trim();
-    let delta =
-        stamp.strip_prefix('+').is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    let minute = stamp.len() == 11
-        && stamp.as_bytes().get(8) == Some(&b':')
-        && stamp.bytes().skip(6).all(|b| b.is_ascii_digit() || b == b':');
-    (delta || minute).then(|| after.strip_prefix(']').unwrap_or(after))
-}
+/// How far into a line a prefix can begin behind another of unknown form.
+const REACH: usize = 256;
 
-/// A stamp further in, behind what a console or another program printed on the same line.
-fn embedded_stamp<'a>(line: &'a str, record: &mut Record<'_>) -> Option<&'a str> {
-    const REACH: usize = 256;
-    for (at, _) in line.match_indices('[').take_while(|(at, _)| *at < REACH) {
-        if clock::uptime(&line[at..]).is_some() {
-            return Some(kernel_stamp(&line[at..], record));
+/// A prefix further in, behind what grep, a container's logger, a console or another program put on the
+/// same line: only forms that cannot be mistaken, at the beginning of a word.
+fn embedded<'a>(text: &'a str, record: &mut Record<'_>) -> Option<&'a str> {
+    if record.origin != Origin::Unknown
+        || record.stamp.uptime_us.is_some()
+        || record.relative.is_some()
+    {
+        return None;
+    }
+    let mut word_begins = true;
+    for (at, c) in text.char_indices().take_while(|(at, _)| *at < REACH) {
+        let begins = word_begins;
+        word_begins = !c.is_alphanumeric();
+        if at == 0 || !begins && c != '[' {
+            continue;
+        }
+        let inner = &text[at..];
+        let found = match c {
+            '[' => clock::uptime(inner).is_some(),
+            '0'..='9' => record.stamp.wall.is_none() && clock::iso(inner).is_some(),
+            _ if c.is_alphabetic() => {
+                clock::bsd(inner).is_some_and(|(_, rest)| rest.starts_with(' '))
+            }
+            _ => false,
+        };
+        if found {
+            record.prefixed = true;
+            let quote = text[..at].chars().next_back().filter(|c| matches!(c, '"' | '`' | '\''));
+            return Some(quote.map_or(inner, |quote| inner.strip_suffix(quote).unwrap_or(inner)));
         }
     }
     None
 }
 
-/// `4,19685342,241227987454,-,caller=T12845;text`, a record of /dev/kmsg
-/// (`Documentation/ABI/testing/dev-kmsg`).
-fn kmsg<'a>(text: &'a str, record: &mut Record<'_>) -> Option<&'a str> {
-    let (_, rest) = scan::number(text)?;
-    let (_, rest) = scan::number(rest.strip_prefix(',')?)?;
-    let (uptime_us, rest) = scan::number(rest.strip_prefix(',')?)?;
-    let rest = rest.strip_prefix(',')?;
-    let (fields, text) = rest.split_at_checked(rest.find(';')?)?;
-    record.stamp.uptime_us = Some(uptime_us);
-    record.origin = Origin::Kernel;
-    record.prefixed = true;
-    record.caller =
-        fields.split(',').find_map(|field| field.strip_prefix("caller=")).map(ToString::to_string);
-    text.strip_prefix(';')
-}
-
-/// `<4>`, the syslog level of printk, pstore and RFC 3164.
-fn level(text: &str) -> Option<&str> {
-    let (value, rest) = scan::number(text.strip_prefix('<')?)?;
-    (value < 192).then(|| rest.strip_prefix('>')).flatten()
-}
-
-/// `kern  :warn  : `, what `dmesg -x` prints.
-fn decoded_level(text: &str) -> Option<&str> {
-    const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
-    let (facility, rest) = text.split_at_checked(text.get(..12)?.find(':')?)?;
-    let rest = rest.strip_prefix(':')?;
-    let (level, rest) = rest.split_at_checked(rest.get(..8)?.find(':')?)?;
-    let known = LEVELS.contains(&level.trim_end())
-        && facility.trim_end().bytes().all(|b| b.is_ascii_alphanumeric());
-    let rest = rest.strip_prefix(':')?;
-    known.then(|| rest.strip_prefix(' ').unwrap_or(rest))
-}
-
-/// The line without the `> ` of a quoting mail client.
-fn without_quote(line: &str) -> &str {
-    let mut rest = line;
-    while let Some(inner) = rest.strip_prefix('>') {
-        rest = inner.strip_prefix(' ').unwrap_or(inner);
+impl Record<'_> {
+    /// Keeps a time; of two, one within the other, the one that has a year.
+    fn set_wall(&mut self, wall: Wall) {
+        let has_year = |wall: &Wall| match wall {
+            Wall::Unix(_) => true,
+            Wall::Civil { year, .. } => year.is_some(),
+            Wall::TimeOfDay(_) => false,
+        };
+        if self.stamp.wall.as_ref().is_none_or(|known| !has_year(known)) {
+            self.stamp.wall = Some(wall);
+        }
     }
-    rest
-}
-
-/// The line without the escape sequences of a colour terminal (`dmesg --color=always`).
-fn without_escapes(line: &str) -> String {
-    let mut plain = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
-        plain.push_str(before);
-        let end = after.find(|c: char| ('@'..='~').contains(&c));
-        rest = end.and_then(|end| after.get(end + 1..)).unwrap_or("");
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// Newlines of one message as the loggers write them: rsyslog `#012`, syslog-ng and kmsg `\x0a`.
-fn unescape(text: &str) -> Cow<'_, str> {
-    if text.contains("#012") || text.contains("\\x0a") {
-        return Cow::Owned(text.replace("#012", "\n").replace("\\x0a", "\n"));
-    }
-    Cow::Borrowed(text)
 }
 
 /// The time of a journal entry in microseconds since 1970, as a stamp.

@@ -6,7 +6,7 @@
 //! other goes to the newest that has not ended, never to one that has.
 
 use super::super::event::{Killer, Victim};
-use super::super::message::{Killed, Message, UserspaceKill};
+use super::super::message::{Account, Killed, MemLine, Message, UserspaceKill};
 use super::super::rejoin::Line;
 use super::absorb::absorb;
 use super::report::{Open, distance_us};
@@ -88,8 +88,13 @@ impl Parser {
         };
         let known = target.and_then(|at| self.open.get(at));
         let foreign = match (known, &message) {
-            (Some(open), Message::Usage(account, _)) => !open.lacks(*account),
+            (Some(open), Message::Usage(account, _)) => open.overtaken || !open.lacks(*account),
+            // A report is on a cgroup or on the machine, not on both.
+            (Some(open), Message::Memory(MemLine::Title)) => {
+                open.overtaken || !open.lacks(Account::Memory)
+            }
             (Some(open), _) => open.overtaken,
+            (None, Message::TableTitle) => true,
             (None, message) => begins_headless(message),
         };
         if foreign {
@@ -146,7 +151,8 @@ impl Parser {
         }
         for open in &mut self.open {
             let concerned = open.overtaken || open.overtook;
-            if concerned && open.same_stream(line) && open.near_enough(&line.record.stamp) {
+            if concerned && open.same_stream(line) && open.near(&line.record.stamp, INTERLEAVED_US)
+            {
                 open.event.interleaved = true;
             }
         }
@@ -219,7 +225,7 @@ impl Parser {
         let certain = begins_headless(message);
         let possible = matches!(
             message,
-            Message::Memory(super::super::message::MemLine::Title)
+            Message::Memory(MemLine::Title)
                 | Message::TaskIn { .. }
                 | Message::Usage(..)
                 | Message::StatsFor(_)

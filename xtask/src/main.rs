@@ -6,6 +6,7 @@ mod deb;
 mod dependencies;
 mod docs;
 mod lab;
+mod needs;
 mod steps;
 mod test;
 mod tree;

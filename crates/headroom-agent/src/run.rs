@@ -8,12 +8,12 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::http::serve;
+use crate::http::serve::{self, ServeError};
 use crate::options::Options;
 use crate::say;
 use crate::state::App;
 use crate::store::Store;
-use crate::{config, follow, mysql, notify, protect, services, settings, upkeep};
+use crate::{config, follow, mysql, notify, protect, release, services, settings, upkeep};
 
 /// Serves until a signal ends it.
 #[must_use]
@@ -44,6 +44,10 @@ pub fn run(options: Options) -> Exit {
         let app = App::new(config, options, store, stopping);
         let serving = match serve::start(&app).await {
             Ok(serving) => serving,
+            Err(error @ ServeError::Tls(_)) => {
+                say(&error.to_string());
+                return Exit::BadConfiguration;
+            }
             Err(error) => return failed(&error.to_string()),
         };
         follow::start(&app);
@@ -52,6 +56,7 @@ pub fn run(options: Options) -> Exit {
         services::start(&app);
         protect::start(&app);
         mysql::start(&app);
+        release::start(&app);
         notify::start(&app);
         let notifier = Notifier::from_env().unwrap_or(None);
         if let Some(notifier) = &notifier {

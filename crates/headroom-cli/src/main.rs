@@ -1,9 +1,11 @@
 //! `headroom`, the command line: what was typed, which command that is, how it ends.
 
 mod cmd;
+mod compat;
 mod input;
 mod print;
 mod setup;
+mod systemctl;
 
 use std::io::{self, ErrorKind};
 
@@ -22,7 +24,10 @@ Examples:
   headroom                       how much room this node has, and who would go next
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
-  headroom history               what the guard did"
+  headroom history               what the guard did
+  headroom protect -- php x.php  a job that must finish
+  headroom service restart mysql until it answers again
+  headroom settings              what is set, and what it may be"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -44,6 +49,16 @@ enum Command {
     Setup(cmd::setup::SetupArgs),
     /// Incidents and verdicts of the guard
     History(cmd::history::HistoryArgs),
+    /// Show settings or change them: in force at once
+    Settings(cmd::settings::SettingsArgs),
+    /// Run a command unkillable, within a budget
+    Protect(cmd::protect::ProtectArgs),
+    /// Restart or reload services of the shop, and wait until they answer
+    Service(cmd::service::ServiceArgs),
+    /// Have a service give memory back when the node is low
+    Release(cmd::release::ReleaseArgs),
+    /// Bearer tokens for the agent's TCP listener
+    Token(cmd::token::TokenArgs),
     /// Man pages and completions, for whoever packages the program
     #[command(hide = true)]
     Generate(cmd::generate::GenerateArgs),
@@ -55,6 +70,9 @@ fn command() -> clap::Command {
 }
 
 fn main() -> Exit {
+    if let Some(run) = compat::called_as() {
+        return run();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return print::usage(&error),
@@ -67,6 +85,11 @@ fn main() -> Exit {
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
         Command::History(args) => cmd::history::run(&args),
+        Command::Settings(args) => cmd::settings::run(&args),
+        Command::Protect(args) => cmd::protect::run(args),
+        Command::Service(args) => cmd::service::run(&args),
+        Command::Release(args) => cmd::release::run(&args),
+        Command::Token(args) => cmd::token::run(&args),
         Command::Generate(args) => cmd::generate::run(&args, command()),
     }
 }

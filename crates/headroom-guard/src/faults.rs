@@ -207,7 +207,7 @@ fn storm(seed: u64) -> (Vec<Fault>, bool) {
             faults.push(fault);
         }
         now = now.after(Duration::from_millis(20));
-        if senses.look().is_err() {
+        if senses.look(&policy).is_err() {
             assert_eq!(fault, Some(Fault::NoMemory), "{seed}");
             continue;
         }

@@ -147,7 +147,7 @@ impl Watch {
 
     /// One turn: look, decide, act, record. Returns how long to wait at most.
     fn turn(&mut self) -> Duration {
-        if let Err(error) = self.senses.look() {
+        if let Err(error) = self.senses.look(&self.policy) {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }

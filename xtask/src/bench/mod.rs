@@ -11,6 +11,7 @@ mod figures;
 mod guard;
 mod measure;
 mod reflex;
+mod release;
 mod trace;
 
 use std::fs;
@@ -44,6 +45,8 @@ pub(crate) enum Bench {
     Choose(choose::Args),
     /// What the guard costs a quiet node, beside earlyoom
     Cost(cost::Args),
+    /// What the database gives back online beside a restart, and the requests that each costs
+    Release(release::Args),
 }
 
 /// Measures and writes.
@@ -54,6 +57,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Birth(args) => birth::run(args),
         Bench::Choose(args) => choose::run(args),
         Bench::Cost(args) => cost::run(args),
+        Bench::Release(args) => release::run(args),
     }
 }
 

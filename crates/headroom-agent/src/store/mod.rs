@@ -11,7 +11,7 @@ mod tests;
 pub(crate) mod tokens;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -105,7 +105,7 @@ impl Store {
 fn keep(
     mut connection: Connection,
     queue: &Receiver<Work>,
-    path: &PathBuf,
+    path: &Path,
     in_memory: &Mutex<Option<String>>,
 ) {
     while let Ok(work) = queue.recv() {

@@ -2,8 +2,9 @@
 //! be read is moved aside, and where nothing can be written the store is kept in memory.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -122,6 +123,9 @@ fn move_aside(path: &Path) -> String {
 
 fn open_file(path: &Path) -> Result<Connection, OpenError> {
     let failed = |error| OpenError::Database(path.to_owned(), error);
+    // Before SQLite makes it for everybody to read: it holds command lines. What cannot be made here,
+    // SQLite says better.
+    let _ = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
     // Before the first table is made, or it does nothing.

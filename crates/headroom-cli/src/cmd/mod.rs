@@ -1,13 +1,19 @@
 //! The subcommands, a file each: what one takes, and what it does.
 
+pub(crate) mod agent;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod policy;
+pub(crate) mod protect;
 pub(crate) mod rank;
+pub(crate) mod release;
+pub(crate) mod service;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod token;
 
 use clap::Args;
 

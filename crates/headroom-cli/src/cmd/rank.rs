@@ -26,12 +26,10 @@ pub(crate) struct RankArgs {
 pub(crate) fn run(args: &RankArgs) -> Exit {
     let rank = match ask_guard(&Request::Rank { zone: args.zone.clone() }) {
         Ok(Some(Answer::Rank(rank))) => rank,
-        Ok(Some(
-            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
-        )) => {
+        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
             return print::failed(&why);
         }
-        Ok(Some(Answer::Status(_) | Answer::Settings(_) | Answer::Done)) => {
+        Ok(Some(_)) => {
             return print::failed("the guard answered another question");
         }
         Ok(None) if args.zone != "/" => {

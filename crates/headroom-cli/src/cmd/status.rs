@@ -35,12 +35,10 @@ impl StatusArgs {
 pub(crate) fn run(args: &StatusArgs) -> Exit {
     let status = match ask_guard(&Request::Status) {
         Ok(Some(Answer::Status(status))) => *status,
-        Ok(Some(
-            Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. },
-        )) => {
+        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
             return print::failed(&why);
         }
-        Ok(Some(Answer::Rank(_) | Answer::Settings(_) | Answer::Done)) => {
+        Ok(Some(_)) => {
             return print::failed("the guard answered another question");
         }
         Ok(None) => match look() {
@@ -77,7 +75,7 @@ pub(super) fn ask_guard(request: &Request) -> Result<Option<Answer>, Exit> {
 pub(super) fn look() -> Result<(Status, Rank), Exit> {
     let root = paths::root();
     let policy = match load_policy(&root, None) {
-        Ok(loaded) => loaded.policy,
+        Ok(loaded) => loaded.with_settings(&paths::state_dir()).policy,
         Err(error) => {
             print::problem(&format!("policy: {error}; the built-in policy is shown"));
             Policy::built_in()

@@ -4,6 +4,9 @@
 
 pub(crate) mod json;
 pub(crate) mod policy;
+pub(crate) mod release;
+pub(crate) mod service;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
 mod table;
@@ -28,6 +31,11 @@ pub(crate) enum Format {
 /// Says what went wrong, on standard error.
 pub(crate) fn problem(text: &str) {
     eprintln!("headroom: {}", harmless(text));
+}
+
+/// Says what went wrong in another program's words, without this one's name.
+pub(crate) fn bare_problem(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Says why something failed.

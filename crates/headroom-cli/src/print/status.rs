@@ -11,7 +11,7 @@ use super::table::{Align, Table};
 /// Lines are no longer than this.
 pub(crate) const WIDTH: usize = 100;
 
-fn size(kib: u64) -> String {
+pub(super) fn size(kib: u64) -> String {
     Kib(kib).to_string()
 }
 

@@ -2,4 +2,5 @@
 
 pub mod explain;
 pub mod finding;
+pub mod release;
 pub mod relief;

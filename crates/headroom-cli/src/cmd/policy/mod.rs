@@ -62,7 +62,9 @@ pub(crate) fn run(args: &PolicyArgs) -> Exit {
         Verb::Test(args) => test::run(args),
         Verb::Show { built_in: true, .. } => print::result(BUILT_IN),
         Verb::Show { policy, .. } => match load(policy.as_ref()) {
-            Ok(loaded) => print::result(&show(&loaded)),
+            // A file that was named is shown alone, what is in force with what was set.
+            Ok(loaded) if policy.is_some() => print::result(&show(&loaded)),
+            Ok(loaded) => print::result(&show(&loaded.with_settings(&paths::state_dir()))),
             Err(error) => bad(&error),
         },
     }

@@ -41,6 +41,7 @@ pub(super) const UNITS: &str = "usr/lib/systemd/system/";
 pub(super) const FILES: &[Installed] = &[
     needed("packaging/headroom-guard.service", "usr/lib/systemd/system/headroom-guard.service"),
     needed("packaging/headroom.sysusers", "usr/lib/sysusers.d/headroom.conf"),
+    needed("packaging/headroom.rules", "usr/share/polkit-1/rules.d/headroom.rules"),
     needed("packaging/policy.toml", "etc/headroom/policy.toml"),
     needed("packaging/copyright", "usr/share/doc/headroom/copyright"),
     needed("packaging/changelog", "usr/share/doc/headroom/changelog.gz"),

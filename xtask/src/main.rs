@@ -1,10 +1,13 @@
 //! The project's own commands.
 
 mod api;
+mod bench;
 mod deb;
 #[cfg(test)]
 mod dependencies;
+mod docs;
 mod lab;
+mod needs;
 mod steps;
 mod test;
 mod tree;
@@ -30,6 +33,8 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --no-lab        the checks alone, in a few minutes
   cargo xtask api                  the platform's client and schemathesis against the agent
   cargo xtask deb                  target/debian/headroom_VERSION_amd64.deb
+  cargo xtask deb-check            the package installed, upgraded, removed and purged
+  cargo xtask man && man -l target/man/headroom.1
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
 
@@ -48,6 +53,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measures something and writes its section of docs/benchmarks.md
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// The agent's API: the platform's public client and schemathesis against it
     Api {
         #[command(subcommand)]
@@ -59,6 +69,17 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Builds the package and tries it: lintian, then install, upgrade, remove and purge on a Debian of
+    /// its own (as root, with mmdebstrap)
+    DebCheck {
+        /// Take the programs from this folder instead of building them
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Writes the pages of the manual and prints where
+    Man,
+    /// Writes the completions of bash, zsh and fish and prints where
+    Completions,
 }
 
 /// The command line was wrong (sysexits(3)).
@@ -76,16 +97,23 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
+        Command::Bench { bench } => bench::run(&bench),
+        Command::Deb { from } => deb::run(from.as_deref()).and_then(tell),
+        Command::DebCheck { from } => deb::check(from.as_deref()),
+        Command::Man => docs::man().and_then(tell),
+        Command::Completions => docs::completions().and_then(tell),
         Command::Api { part } => api::run(part),
-        Command::Deb { from } => deb::run(from.as_deref()).and_then(|path| {
-            writeln!(io::stdout(), "{}", path.display())?;
-            Ok(ExitCode::SUCCESS)
-        }),
     };
     outcome.unwrap_or_else(|error: anyhow::Error| {
         say(&format!("error: {error:#}"));
         ExitCode::from(2)
     })
+}
+
+/// Prints the path of what was made.
+fn tell(path: PathBuf) -> Outcome {
+    writeln!(io::stdout(), "{}", path.display())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says one line on standard error.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::steps::Steps;
 use crate::tree::{cargo, check, lab_manifest, root};
-use crate::{Outcome, api, lab, say};
+use crate::{Outcome, api, lab, needs, say};
 
 /// The lab ends with this when it cannot run on this machine (EX_NOPERM, as everywhere in Headroom).
 const LAB_CANNOT_RUN: i32 = 77;
@@ -25,6 +25,7 @@ pub(crate) fn run(no_lab: bool) -> Outcome {
     steps.step("clippy of the lab", || {
         check(in_lab(&["clippy", "--quiet", "--all-targets"]).args(["--", "-Dwarnings"]))
     });
+    steps.step("what tests need", needs::install);
     steps.step("tests", || check(&mut cargo(["test", "--quiet", "--workspace"])));
     steps.step("tests of the lab", || check(&mut in_lab(&["test", "--quiet"])));
     steps.step("the API under others' eyes", || api::run(None).map(drop));

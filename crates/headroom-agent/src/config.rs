@@ -11,7 +11,7 @@ use headroom_sys::file::{FileError, read_trusted};
 use serde::Deserialize;
 
 use crate::options::Options;
-use crate::{mysql, notify, protect, services};
+use crate::{mysql, notify, protect, release, services};
 
 /// A configuration longer than this is a mistake.
 const LONGEST: usize = 1 << 20;
@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) protect: protect::Config,
     /// `[mysql]`
     pub(crate) mysql: mysql::Config,
+    /// `[release]`
+    pub(crate) release: release::Config,
     /// `[notify]`
     pub(crate) notify: notify::Config,
 }
@@ -158,6 +160,7 @@ impl Config {
                 _ => {}
             }
         }
+        self.services.list().map(drop)?;
         self.notify.check()
     }
 
@@ -203,5 +206,17 @@ mod tests {
         assert!(parse(b"[http]\nlisten = \"[::1]:8443\"").is_ok());
         let half = "[http]\nlisten = \"0.0.0.0:80\"\ntls_key = \"k\"";
         assert!(refused(half).contains("tls_certificate is missing"));
+    }
+
+    #[test]
+    fn what_the_documentation_shows_is_a_configuration_and_its_values_the_defaults() {
+        let text = include_str!("../../../docs/protect-services-release.md");
+        let parts: Vec<&str> = text.split("```toml\n").skip(1).collect();
+        let toml: String = parts.iter().filter_map(|part| part.split("```").next()).collect();
+        let shown = parse(toml.as_bytes()).unwrap();
+        let plain = parse(b"").unwrap();
+        let debug =
+            |config: &Config| format!("{:?}{:?}{:?}", config.protect, config.mysql, config.release);
+        assert_eq!(debug(&shown), debug(&plain));
     }
 }

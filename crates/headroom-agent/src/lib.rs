@@ -11,12 +11,15 @@ mod notify;
 mod options;
 mod protect;
 mod random;
+mod release;
 mod run;
 mod say;
 mod services;
 mod settings;
 mod state;
 mod store;
+#[cfg(test)]
+mod testing;
 mod upkeep;
 
 pub use http::openapi;

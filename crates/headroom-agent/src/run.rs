@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::say;
 use crate::state::App;
 use crate::store::Store;
-use crate::{config, follow, mysql, notify, protect, services, settings, upkeep};
+use crate::{config, follow, mysql, notify, protect, release, services, settings, upkeep};
 
 /// Serves until a signal ends it.
 #[must_use]
@@ -56,6 +56,7 @@ pub fn run(options: Options) -> Exit {
         services::start(&app);
         protect::start(&app);
         mysql::start(&app);
+        release::start(&app);
         notify::start(&app);
         let notifier = Notifier::from_env().unwrap_or(None);
         if let Some(notifier) = &notifier {

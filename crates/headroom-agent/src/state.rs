@@ -8,6 +8,8 @@ use crate::config::Config;
 use crate::guard::Guard;
 use crate::http::guesses::Guesses;
 use crate::options::Options;
+use crate::release::Releases;
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -25,6 +27,10 @@ pub(crate) struct Inner {
     pub(crate) name: String,
     /// The database.
     pub(crate) store: Store,
+    /// Memory being given back.
+    pub(crate) releases: Releases,
+    /// Services that may be restarted.
+    pub(crate) services: Services,
     /// The way to the guard.
     pub(crate) guard: Guard,
     /// Changes of settings, one after the other.
@@ -54,12 +60,16 @@ impl App {
     ) -> Self {
         let name = config.app_name(&options.root);
         let (news, _) = watch::channel(0);
+        let services =
+            Services::new(&config.services, config.mysql.socket.as_ref(), options.root.clone());
         let guard = Guard::new(options.runtime_dir.clone());
         Self(Arc::new(Inner {
             config,
             options,
             name,
             store,
+            services,
+            releases: Releases::default(),
             guard,
             settings: Settings::default(),
             guesses: Guesses::default(),

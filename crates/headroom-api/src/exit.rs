@@ -18,6 +18,10 @@ pub enum Exit {
     NotAllowed = 77,
     /// The configuration is bad (EX_CONFIG).
     BadConfiguration = 78,
+    /// The command that was to be run is there and cannot be (as shells say it).
+    CannotRun = 126,
+    /// There is no such command (as shells say it).
+    NoCommand = 127,
 }
 
 impl Termination for Exit {

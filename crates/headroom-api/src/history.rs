@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use headroom_core::policy::Class;
+use headroom_core::sample;
+use headroom_core::snapshot::Process;
+
+use crate::journal::jobs::Job;
 use crate::journal::{Entry, Record};
+use crate::status::ClassTotal;
 use crate::time::rfc3339;
 
 /// Incidents, the oldest first.
@@ -15,6 +21,152 @@ pub struct History {
     pub incidents: Vec<Incident>,
     /// Records of the journal that were torn or corrupt and left out.
     pub skipped_records: u64,
+    /// What was measured, the oldest first, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Vec<Sample>>,
+    /// What jobs took, by kind of command line, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Vec<JobKind>>,
+    /// How far back it reaches.
+    #[serde(default)]
+    pub reach: Reach,
+}
+
+/// How far back the journal reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Reach {
+    /// The oldest event that is kept.
+    pub events_from: Option<String>,
+    /// The oldest sample that is kept.
+    pub samples_from: Option<String>,
+    /// Events that the disk was too slow for.
+    pub lost_records: u64,
+    /// Samples that the disk was too slow for.
+    pub lost_samples: u64,
+}
+
+/// The node at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Sample {
+    /// When.
+    pub time: Option<String>,
+    /// The number of the incident that was open.
+    pub incident: Option<u64>,
+    /// The machine and the zones below it.
+    pub zones: Vec<ZoneSample>,
+    /// Totals by class, from the most to the least needed.
+    pub classes: Vec<ClassTotal>,
+    /// How many processes there were.
+    pub processes: u32,
+    /// Those of them that mattered most.
+    pub top: Vec<TopProcess>,
+}
+
+/// A zone at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ZoneSample {
+    /// `/` for the machine, else the cgroup's path.
+    pub path: String,
+    /// Its limit.
+    pub limit_kib: u64,
+    /// What could be taken.
+    pub available_kib: u64,
+    /// What is never handed out to expendables.
+    pub floor_kib: u64,
+    /// How fast the former fell, a second.
+    pub falling_kib_s: u64,
+    /// Kernel kills in the last second.
+    pub kernel_kills: u32,
+    /// Per cent of the last second with a stalled task.
+    pub stall_percent: Option<u8>,
+    /// Evicted pages read again, a second.
+    pub refaults: Option<u64>,
+}
+
+/// A process at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TopProcess {
+    /// Which.
+    pub pid: i32,
+    /// With the pid, which one for ever.
+    pub start_ticks: u64,
+    /// Its name.
+    pub comm: String,
+    /// The beginning of its command line.
+    pub cmdline: Option<String>,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its class.
+    pub class: String,
+    /// Resident memory.
+    pub rss_kib: u64,
+    /// What its end would return; `null` for one that is never slain.
+    pub gives_back_kib: Option<u64>,
+    /// It is stopped.
+    pub paused: bool,
+}
+
+/// Jobs of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobKind {
+    /// What is known of them.
+    #[serde(flatten)]
+    pub job: Job,
+    /// When the last one ended.
+    pub seen: Option<String>,
+}
+
+impl Sample {
+    /// A recorded sample; `paths` are those of the zones below the machine.
+    #[must_use]
+    pub fn of(sample: &sample::Sample, paths: &[String]) -> Self {
+        let path = |n: usize| match n.checked_sub(1) {
+            None => "/".into(),
+            Some(n) => paths.get(n).cloned().unwrap_or_else(|| format!("zone {}", n + 1)),
+        };
+        let zone = |(n, zone): (usize, &sample::ZoneSample)| {
+            let m = zone.measured?;
+            Some(ZoneSample {
+                path: path(n),
+                limit_kib: m.limit.0,
+                available_kib: m.available.0,
+                floor_kib: m.floor.0,
+                falling_kib_s: m.falling_kib_s,
+                kernel_kills: m.kills,
+                stall_percent: m.stall_percent,
+                refaults: m.refaults,
+            })
+        };
+        let class = |(class, total): (&Class, &sample::ClassSample)| ClassTotal {
+            class: class.name().into(),
+            processes: u64::from(total.processes),
+            rss_kib: total.rss.0,
+        };
+        let process = |p: &Process| TopProcess {
+            pid: p.id.pid,
+            start_ticks: p.id.start_ticks,
+            comm: p.comm.to_string(),
+            cmdline: (!p.command.is_empty()).then(|| p.command.to_string()),
+            uid: p.uid,
+            class: p.class.name().into(),
+            rss_kib: p.rss.0,
+            gives_back_kib: (p.class.may_be_slain() || p.is_worker).then_some(p.gives_back.0),
+            paused: p.paused,
+        };
+        Self {
+            time: rfc3339(sample.unix_ms),
+            incident: sample.incident,
+            zones: sample.zones().iter().enumerate().filter_map(zone).collect(),
+            classes: Class::ALL.iter().zip(&sample.classes).rev().map(class).collect(),
+            processes: sample.processes,
+            top: sample.top().iter().map(process).collect(),
+        }
+    }
 }
 
 /// One storm with what was done in it.

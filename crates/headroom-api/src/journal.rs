@@ -18,10 +18,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub mod jobs;
+pub mod samples;
+
 /// Bytes of a slot.
 pub const SLOT: usize = 1024;
-/// Slots of a journal: 4 MiB.
-pub const SLOTS: u64 = 4096;
+/// The largest file that is taken for a journal.
+const LONGEST: u64 = 1 << 30;
 
 const MAGIC: &[u8; 4] = b"HRJ1";
 const HEADER: usize = 28;
@@ -179,6 +182,8 @@ pub struct Closed {
 pub struct Lost {
     /// How many.
     pub records: u64,
+    /// How many samples.
+    pub samples: u64,
 }
 
 /// An entry with its place and time.
@@ -243,14 +248,13 @@ impl Record {
 ///
 /// What the file says; a file longer than a journal can be is read only so far.
 pub fn read(path: &Path) -> io::Result<Journal> {
-    let longest = SLOTS * u64::try_from(SLOT).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    File::open(path)?.take(longest).read_to_end(&mut bytes)?;
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     let mut journal = Journal::default();
-    for slot in bytes.chunks(SLOT).filter(|slot| slot.iter().any(|&b| b != 0)) {
+    for slot in bytes.chunks(SLOT) {
         match Record::decode(slot) {
             Some(record) => journal.records.push(record),
-            None => journal.skipped += 1,
+            None => journal.skipped += u64::from(slot.iter().any(|&b| b != 0)),
         }
     }
     journal.records.sort_by_key(|r| r.sequence);

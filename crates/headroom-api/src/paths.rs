@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 pub const POLICY: &str = "/etc/headroom/policy.toml";
 /// The agent's configuration.
 pub const AGENT_CONFIG: &str = "/etc/headroom/agent.toml";
-/// Where further policy files are dropped in, in rising precedence: the vendor's, the administrator's,
-/// those until the next boot.
+/// Where further policy files are dropped in, in rising precedence, which is systemd's (systemd.unit(5)):
+/// the vendor's, those until the next boot, the administrator's.
 pub const POLICY_DIRS: [&str; 3] =
-    ["/usr/lib/headroom/policy.d", "/etc/headroom/policy.d", "/run/headroom/policy.d"];
+    ["/usr/lib/headroom/policy.d", "/run/headroom/policy.d", "/etc/headroom/policy.d"];
 /// What outlives a reboot.
 pub const STATE_DIR: &str = "/var/lib/headroom";
 /// Sockets.
 pub const RUNTIME_DIR: &str = "/run/headroom";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
+/// Its second ring, of samples, there as well.
+pub const SAMPLES: &str = "samples";
+/// What jobs took, by kind of command line, there as well.
+pub const JOBS: &str = "jobs.json";
 /// The user the agent runs as, who may ask the guard for a protection beside root.
 pub const AGENT_USER: &str = "headroom";
 /// What was set by command and API, in the state directory: the guard's own file.

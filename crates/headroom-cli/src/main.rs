@@ -1,14 +1,13 @@
 //! `headroom`, the command line: what was typed, which command that is, how it ends.
 
 mod cmd;
+mod compat;
 mod input;
 mod print;
 mod setup;
 mod systemctl;
 
-use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use headroom_api::exit::Exit;
@@ -23,9 +22,12 @@ use headroom_api::exit::Exit;
 
 Examples:
   headroom                       how much room this node has, and who would go next
+  headroom top                   the same, live
   headroom guard --dry-run       what a guard would do here
   headroom explain kern.log      why memory ran out
   headroom history               what the guard did
+  headroom protect -- php x.php  a job that must finish
+  headroom service restart mysql until it answers again
   headroom settings              what is set, and what it may be"
 )]
 struct Cli {
@@ -46,20 +48,35 @@ enum Command {
     Policy(cmd::policy::PolicyArgs),
     /// Build the limited zone with systemd units: shows a diff, asks, can be undone
     Setup(cmd::setup::SetupArgs),
-    /// Incidents and verdicts of the guard
+    /// The same as status, live; q ends it
+    Top(cmd::top::TopArgs),
+    /// Incidents and verdicts of the guard, what it measured, what jobs take
     History(cmd::history::HistoryArgs),
     /// Where messages about incidents go, and whether they arrive
     Notify(cmd::notify::NotifyArgs),
     /// Show settings or change them: in force at once
     Settings(cmd::settings::SettingsArgs),
+    /// Run a command unkillable, within a budget
+    Protect(cmd::protect::ProtectArgs),
+    /// Restart or reload services of the shop, and wait until they answer
+    Service(cmd::service::ServiceArgs),
+    /// Have a service give memory back when the node is low
+    Release(cmd::release::ReleaseArgs),
     /// Bearer tokens for the agent's TCP listener
     Token(cmd::token::TokenArgs),
+    /// Man pages and completions, for whoever packages the program
+    #[command(hide = true)]
+    Generate(cmd::generate::GenerateArgs),
+}
+
+/// The whole command line, for what is made from its definition.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 fn main() -> Exit {
-    let called = std::env::args_os().next().map(PathBuf::from);
-    if called.as_ref().and_then(|path| path.file_name()) == Some(OsStr::new(systemctl::NAME)) {
-        return systemctl::run();
+    if let Some(run) = compat::called_as() {
+        return run();
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -72,10 +89,15 @@ fn main() -> Exit {
         Command::Explain(args) => finish(cmd::explain::run(&args)),
         Command::Policy(args) => cmd::policy::run(&args),
         Command::Setup(args) => cmd::setup::run(&args),
+        Command::Top(args) => cmd::top::run(&args),
         Command::History(args) => cmd::history::run(&args),
         Command::Notify(args) => cmd::notify::run(&args),
         Command::Settings(args) => cmd::settings::run(&args),
+        Command::Protect(args) => cmd::protect::run(args),
+        Command::Service(args) => cmd::service::run(&args),
+        Command::Release(args) => cmd::release::run(&args),
         Command::Token(args) => cmd::token::run(&args),
+        Command::Generate(args) => cmd::generate::run(&args, command()),
     }
 }
 

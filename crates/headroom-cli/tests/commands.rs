@@ -182,6 +182,26 @@ fn a_node_without_psi_and_cgroups_is_told_what_is_missing() {
 }
 
 #[test]
+fn a_zone_is_ranked_without_a_guard_and_one_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    old_root(dir.path());
+    let rank = |zone| {
+        Command::new(env!("CARGO_BIN_EXE_headroom"))
+            .args(["rank", "--zone", zone])
+            .env("HEADROOM_RUNTIME_DIR", dir.path())
+            .env("HEADROOM_ROOT", dir.path())
+            .output()
+            .unwrap()
+    };
+    let known = rank("limited.slice");
+    assert_eq!(known.status.code(), Some(1), "{}", err(&known));
+    assert!(out(&known).starts_with("Nobody could be slain now"), "{}", out(&known));
+    let unknown = rank("nowhere.slice");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(err(&unknown).contains("no zone \"nowhere.slice\""), "{}", err(&unknown));
+}
+
+#[test]
 fn an_unreadable_root_is_said_with_the_next_step() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_headroom"))

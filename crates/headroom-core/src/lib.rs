@@ -13,6 +13,8 @@ pub mod diagnose;
 pub mod oomlog;
 pub mod policy;
 pub mod redact;
+pub mod replay;
+pub mod sample;
 pub mod settings;
 pub mod setup;
 pub mod snapshot;

@@ -6,6 +6,8 @@
 mod abilities;
 mod act;
 mod birth;
+#[cfg(test)]
+mod faults;
 mod held;
 mod options;
 mod peers;
@@ -16,6 +18,7 @@ mod say;
 mod sense;
 mod serve;
 mod settings_file;
+mod settle;
 mod start;
 mod table;
 mod tokens;

@@ -2,37 +2,42 @@
 //! never holds up the loop. The loop hands over values of fixed size through a bounded queue; what
 //! finds the queue full is counted and said later.
 
-use std::os::unix::fs::DirBuilderExt;
+mod disk;
+mod entries;
+mod ring;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{io, thread};
 
-use headroom_api::journal::{
-    self, Closed, Entry, Lost, Measured, Opened, OutcomeEntry, Record, SLOT, SLOTS, Started,
-    Stopped, VerdictEntry,
-};
-use headroom_api::paths;
-use headroom_core::action::{Action, Ending, Outcome, Relief, Verdict};
+use headroom_api::journal::{Record, Started};
+use headroom_core::action::Action;
+use headroom_core::decide::{JobRun, State};
 use headroom_core::policy::Policy;
-use headroom_core::snapshot::ZoneIndex;
-use headroom_core::words::relief::{Cause, Deed, Reason, Result as ResultWords};
-use headroom_sys::file::Preallocated;
+use headroom_core::sample::{Cadence, Sample};
+use headroom_core::snapshot::Snapshot;
+use headroom_core::units::Kib;
 
 use crate::say::{say, wall_clock_ms};
-use crate::view::{Shared, zone_path};
+use crate::view::{REMEMBERED, Shared};
+use disk::{Events, JobBook, Samples};
+use writer::Writer;
 
 /// Notes that may wait for the disk.
-const QUEUE: usize = 512;
+const QUEUE: usize = 256;
+/// Samples among them: more than a second's worth in a storm. They are large, so that the same few are
+/// handed to and fro.
+const SAMPLES: usize = 12;
 
 /// What the loop hands over.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation in the middle of relief"
-)]
 pub(crate) enum Note {
     /// The guard started.
     Started(Box<Started>),
@@ -45,12 +50,21 @@ pub(crate) enum Note {
         /// From the wake-up to the signal.
         reflex: Option<Duration>,
     },
+    /// The node as it is, in one of the boxes that go to and fro.
+    Sample(Box<Sample>),
+    /// What a job took that has ended.
+    Ran(JobRun),
     /// Another policy is in force from here on.
     Policy(Arc<Policy>),
     /// A line for the log alone.
     Say(Box<str>),
-    /// Notes that found the queue full.
-    Lost(u64),
+    /// What found the queue full.
+    Lost {
+        /// Notes.
+        records: u64,
+        /// Samples.
+        samples: u64,
+    },
     /// The guard stops; the last note.
     Stop,
 }
@@ -61,51 +75,140 @@ pub(crate) struct Recorder {
     queue: SyncSender<Note>,
     thread: Option<JoinHandle<()>>,
     lost: u64,
+    lost_samples: u64,
+    cadence: Cadence,
+    blanks: Vec<Box<Sample>>,
+    returned: Receiver<Box<Sample>>,
 }
 
-/// What the journal of an earlier run says.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the journal of earlier runs says.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
     /// The number of the last incident.
     pub(crate) last_incident: u64,
+    /// The last records, for `status`.
+    records: Vec<Record>,
+    /// What to expect of jobs, by their kinds.
+    pub(crate) expected: Vec<(u64, Kib)>,
+}
+
+/// What could not be opened, and what that means.
+pub(crate) struct Lack {
+    /// What.
+    pub(crate) what: &'static str,
+    /// Why.
+    pub(crate) why: io::Error,
+    /// What is done instead.
+    pub(crate) instead: &'static str,
 }
 
 impl Recorder {
-    /// Opens the journal and starts the writer. A journal that cannot be opened is said, and the
-    /// guard runs on without one.
+    /// Opens the journal and starts the writer. What cannot be opened is said, and the guard runs on
+    /// without it.
     pub(crate) fn start(
         state_dir: &Path,
         policy: Arc<Policy>,
         shared: Arc<Shared>,
         dry_run: bool,
-    ) -> (Self, Past, Option<io::Error>) {
-        let (ring, past, error) = match open(state_dir) {
-            Ok((ring, past)) => (Some(ring), past, None),
-            Err(error) => (None, Past::default(), Some(error)),
-        };
+    ) -> (Self, Past, Vec<Lack>) {
+        let mut past = Past::default();
+        let mut lacks = Vec::new();
+        let made = disk::make_dir(state_dir);
+        let mut lack = |what, why, instead| lacks.push(Lack { what, why, instead });
+        let events = Events::open(state_dir, &policy.journal, &mut past)
+            .map_err(|e| lack("the journal", e, "verdicts are only said, not kept"))
+            .ok();
+        let samples = Samples::open(state_dir, &policy.journal)
+            .map_err(|e| lack("the ring of samples", e, "what is measured is not kept"))
+            .ok();
+        // Without a directory it could neither be read nor written.
+        let jobs = made.is_ok().then(|| JobBook::open(state_dir));
+        past.expected = jobs.as_ref().map(JobBook::expected).unwrap_or_default();
+        std::mem::take(&mut past.records).into_iter().for_each(|record| shared.remember(record));
+
         let (queue, notes) = sync_channel(QUEUE);
-        let writer = Writer { ring, policy, shared, dry_run };
+        let (blanks, returned) = sync_channel(SAMPLES);
+        let writer = Writer {
+            events,
+            samples,
+            jobs,
+            policy,
+            shared,
+            dry_run,
+            blanks,
+            sync_due: None,
+            save_due: None,
+            failing: 0,
+        };
         let thread = thread::Builder::new()
             .name("journal".into())
             .stack_size(256 * 1024)
             .spawn(move || writer.run(&notes))
             .ok();
-        (Self { queue, thread, lost: 0 }, past, error)
+        let recorder = Self {
+            queue,
+            thread,
+            lost: 0,
+            lost_samples: 0,
+            cadence: Cadence::default(),
+            blanks: (0..SAMPLES).map(|_| Box::default()).collect(),
+            returned,
+        };
+        (recorder, past, lacks)
     }
 
     /// Hands a note over; counts it when there is no room.
     pub(crate) fn note(&mut self, note: Note) {
-        if self.lost > 0 && self.queue.try_send(Note::Lost(self.lost)).is_ok() {
-            self.lost = 0;
+        if self.lost > 0 {
+            self.tell_losses();
         }
         if self.queue.try_send(note).is_err() {
             self.lost += 1;
         }
     }
 
+    fn tell_losses(&mut self) {
+        let lost = Note::Lost { records: self.lost, samples: self.lost_samples };
+        if self.queue.try_send(lost).is_ok() {
+            (self.lost, self.lost_samples) = (0, 0);
+        }
+    }
+
     /// Hands over an action that happened now.
     pub(crate) fn happened(&mut self, action: Action, reflex: Option<Duration>) {
         self.note(Note::Happened { unix_ms: wall_clock_ms(), action, reflex });
+    }
+
+    /// Hands over what a turn leaves behind: the node as it is, when that is due, and what jobs took
+    /// that have ended.
+    pub(crate) fn look_back(&mut self, state: &mut State, snapshot: &Snapshot) {
+        while let Some(run) = state.next_run() {
+            self.note(Note::Ran(run));
+        }
+        if self.cadence.is_due(state, snapshot) {
+            self.sample(state, snapshot);
+        }
+    }
+
+    fn sample(&mut self, state: &State, snapshot: &Snapshot) {
+        let blank = self.blanks.pop().or_else(|| self.returned.try_recv().ok());
+        let Some(mut sample) = blank else {
+            self.lost_samples += 1;
+            return;
+        };
+        // The writer goes on, so that it is over and can be said in one note.
+        if self.lost_samples > 0 {
+            self.tell_losses();
+        }
+        sample.take(wall_clock_ms(), state, snapshot);
+        match self.queue.try_send(Note::Sample(sample)) {
+            Err(TrySendError::Full(Note::Sample(sample))) => {
+                self.lost_samples += 1;
+                self.blanks.push(sample);
+            }
+            Err(_) => self.lost_samples += 1,
+            Ok(()) => {}
+        }
     }
 
     /// The last note; waits until all is written.
@@ -116,204 +219,4 @@ impl Recorder {
             let _a_writer_that_panicked_has_said_so = thread.join();
         }
     }
-}
-
-struct Ring {
-    file: Preallocated,
-    sequence: u64,
-}
-
-fn open(state_dir: &Path) -> io::Result<(Ring, Past)> {
-    let at =
-        |path: &Path, e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(state_dir)
-        .map_err(|e| at(state_dir, e))?;
-    let path = state_dir.join(paths::JOURNAL);
-    let written = match journal::read(&path) {
-        Ok(journal) => journal,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => journal::Journal::default(),
-        Err(e) => return Err(at(&path, e)),
-    };
-    let past = Past {
-        last_incident: written
-            .records
-            .iter()
-            .filter_map(|r| match &r.entry {
-                Entry::Opened(opened) => Some(opened.incident),
-                _ => None,
-            })
-            .max()
-            .unwrap_or(0),
-    };
-    let sequence = written.records.last().map_or(0, |r| r.sequence);
-    let length = SLOTS * u64::try_from(SLOT).unwrap_or(0);
-    let file = Preallocated::open(&path, length)
-        .map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
-    Ok((Ring { file, sequence }, past))
-}
-
-struct Writer {
-    ring: Option<Ring>,
-    policy: Arc<Policy>,
-    shared: Arc<Shared>,
-    dry_run: bool,
-}
-
-impl Writer {
-    fn run(mut self, notes: &Receiver<Note>) {
-        while let Ok(note) = notes.recv() {
-            let now = wall_clock_ms();
-            match note {
-                Note::Started(started) => self.write(now, Entry::Started(*started)),
-                Note::Happened { unix_ms, action, reflex } => {
-                    self.happened(unix_ms, &action, reflex)
-                }
-                Note::Policy(policy) => self.policy = policy,
-                Note::Say(line) => say(&line),
-                Note::Lost(records) => {
-                    say(&format!("{records} journal records lost: the disk could not follow"));
-                    self.write(now, Entry::Lost(Lost { records }));
-                }
-                Note::Stop => {
-                    self.write(now, Entry::Stopped(Stopped {}));
-                    return;
-                }
-            }
-        }
-    }
-
-    fn happened(&mut self, unix_ms: i64, action: &Action, reflex: Option<Duration>) {
-        let entry = match action {
-            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return,
-            Action::Open { incident, zone, trigger, measured } => {
-                say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
-                Entry::Opened(Opened {
-                    incident: *incident,
-                    zone: self.zone(*zone),
-                    trigger: trigger.name().into(),
-                    policy: self.policy.name().into(),
-                    measured: measured_entry(measured),
-                })
-            }
-            Action::Relieve(verdict) => Entry::Verdict(self.verdict(verdict, reflex)),
-            Action::Tell(outcome) => {
-                say(&ResultWords(outcome).to_string());
-                Entry::Outcome(outcome_entry(outcome))
-            }
-            Action::Close { incident, lasted, slain, kernel_kills } => {
-                say(&format!(
-                    "incident {incident} over after {}.{} s: {slain} slain, {kernel_kills} killed \
-                     by the kernel",
-                    lasted.as_secs(),
-                    lasted.subsec_millis() / 100
-                ));
-                Entry::Closed(Closed {
-                    incident: *incident,
-                    lasted_ms: millis(*lasted),
-                    slain: u64::from(*slain),
-                    kernel_oom_kills: u64::from(*kernel_kills),
-                })
-            }
-        };
-        self.write(unix_ms, entry);
-    }
-
-    fn verdict(&self, verdict: &Verdict, reflex: Option<Duration>) -> VerdictEntry {
-        let rule = verdict.process.and_then(|p| self.policy.rule(p.rule)).map(|r| r.name.as_str());
-        let reason = Reason { verdict, rule }.to_string();
-        let would = if self.dry_run && verdict.process.is_some() { "would " } else { "" };
-        say(&format!("{would}{}: {reason}", Deed(verdict)));
-        let (action, signal) = match verdict.relief {
-            Relief::Terminate => ("slay", Some("SIGTERM")),
-            Relief::Kill | Relief::KillFamily { .. } => ("slay", Some("SIGKILL")),
-            Relief::Trim { .. } => ("trim", Some("SIGKILL")),
-            Relief::Pause { .. } => ("pause", None),
-            Relief::Thaw { .. } => ("thaw", None),
-            Relief::Nothing | Relief::Useless { .. } => ("none", None),
-        };
-        VerdictEntry {
-            incident: verdict.incident,
-            zone: self.zone(verdict.zone),
-            trigger: verdict.trigger.name().into(),
-            action: action.into(),
-            signal: signal.map(Into::into),
-            escalated: verdict.escalated,
-            dry_run: self.dry_run,
-            pid: verdict.process.map(|p| p.id.pid),
-            comm: verdict.process.map(|p| p.comm.to_string()),
-            uid: verdict.process.map(|p| p.uid),
-            cmdline: verdict.process.map(|p| p.command.to_string()),
-            gives_back_kib: match verdict.relief {
-                Relief::KillFamily { gives_back, .. } => Some(gives_back.0),
-                _ => verdict.process.map(|p| p.gives_back.0),
-            },
-            reason,
-            waited_ms: match verdict.relief {
-                Relief::Thaw { waited } => Some(millis(waited)),
-                _ => None,
-            },
-            measured: measured_entry(&verdict.measured),
-            reflex_us: reflex.map(|r| u64::try_from(r.as_micros()).unwrap_or(u64::MAX)),
-        }
-    }
-
-    fn zone(&self, zone: ZoneIndex) -> String {
-        zone_path(&self.policy, zone)
-    }
-
-    fn write(&mut self, unix_ms: i64, entry: Entry) {
-        let sequence = self.ring.as_ref().map_or(0, |r| r.sequence + 1);
-        let mut record = Record { sequence, unix_ms, entry };
-        // Only names and sentences can be too long; what happened is kept without them.
-        let slot = record.encode().or_else(|| {
-            match &mut record.entry {
-                Entry::Verdict(v) => {
-                    v.cmdline = None;
-                    v.reason.truncate(0);
-                }
-                Entry::Started(s) => s.missing.clear(),
-                _ => {}
-            }
-            record.encode()
-        });
-        if let (Some(ring), Some(slot)) = (&mut self.ring, slot) {
-            let at = (sequence - 1) % SLOTS * u64::try_from(SLOT).unwrap_or(0);
-            match ring.file.write_at(at, &slot[..]) {
-                Ok(()) => ring.sequence = sequence,
-                Err(e) => say(&format!("journal: {e}; it goes on without this record")),
-            }
-        }
-        self.shared.remember(record);
-    }
-}
-
-fn outcome_entry(outcome: &Outcome) -> OutcomeEntry {
-    OutcomeEntry {
-        incident: outcome.incident,
-        pid: outcome.process.id.pid,
-        comm: outcome.process.comm.to_string(),
-        outcome: outcome.ending.name().into(),
-        freed_kib: (outcome.ending == Ending::Gone).then_some(outcome.gives_back.0),
-        took_ms: millis(outcome.took),
-        available_before_kib: outcome.available_before.0,
-        available_after_kib: outcome.available_after.0,
-    }
-}
-
-fn measured_entry(measured: &headroom_core::action::Measured) -> Measured {
-    Measured {
-        available_kib: measured.available.0,
-        floor_kib: measured.floor.0,
-        falling_kib_s: measured.falling_kib_s,
-        kernel_kills: measured.kills,
-        stall_percent: measured.stall_percent,
-        refaults: measured.refaults,
-    }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,8 @@
 //! The guard's senses: what the kernel shows, put into the core's snapshot.
 
 use headroom_core::policy::Policy;
-use headroom_core::snapshot::Snapshot;
+use headroom_core::snapshot::{Moment, Snapshot};
+use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::{Cgroups, ZoneReader};
 use headroom_sys::own;
@@ -20,6 +21,8 @@ pub(crate) struct Senses {
     looks: u32,
 }
 
+/// Per cent of the time between two looks that some task waited for memory, above which it is short.
+const STALLS: u128 = 10;
 /// A missing zone is looked for this often.
 const LOOK_FOR_ZONES: u32 = 5;
 
@@ -38,7 +41,7 @@ impl Senses {
             looks: 0,
         };
         senses.use_zones(policy);
-        senses.look()?;
+        senses.look(policy)?;
         senses.scan(policy)?;
         Ok(senses)
     }
@@ -57,7 +60,8 @@ impl Senses {
 
     /// Looks at memory, pressure and counters. Cheap; never allocates. Without /proc/meminfo there
     /// is nothing to decide by, all else may be missing.
-    pub(crate) fn look(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn look(&mut self, policy: &Policy) -> Result<(), ReadError> {
+        let before = self.snapshot.pressure.map(|p| (self.snapshot.at, p.some_total_us));
         self.snapshot.at = own::now();
         self.snapshot.memory = self.proc.memory()?;
         self.snapshot.pressure = self.proc.pressure().unwrap_or(None);
@@ -68,7 +72,27 @@ impl Senses {
                 *reader = None;
             }
         }
+        self.table.hasty = self.is_short(policy, before);
         Ok(())
+    }
+
+    /// Whether memory is short, so that nothing may be read that can make the guard wait.
+    fn is_short(&self, policy: &Policy, before: Option<(Moment, u64)>) -> bool {
+        let thresholds = policy.thresholds();
+        let is_low =
+            |limit: Kib, available: Kib| available < thresholds.floor_of(limit).percent(200);
+        let memory = &self.snapshot.memory;
+        let zones = self.snapshot.zones.iter().flatten();
+        let low_zone = zones.filter_map(|zone| Some((zone.limit?.min(memory.total), zone))).any(
+            |(limit, zone)| {
+                is_low(limit, limit.saturating_sub(zone.current).saturating_add(zone.reclaimable))
+            },
+        );
+        let stalls = before.zip(self.snapshot.pressure).is_some_and(|((at, stalled), now)| {
+            let time = self.snapshot.at.since(at).as_micros();
+            u128::from(now.some_total_us.saturating_sub(stalled)) * 100 > time * STALLS
+        });
+        low_zone || stalls || is_low(memory.total, memory.available)
     }
 
     /// Looks at every process.

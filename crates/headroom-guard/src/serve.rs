@@ -191,3 +191,30 @@ fn hide(cmdline: &mut Option<String>, uid: u32, peer: &Peer) {
         *cmdline = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_the_guards_own_user_and_the_agent_may_ask_for_a_protection() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        let users = "root:x:0:0::/:/bin/sh\nheadroom:x:990:990::/:/bin/false\n";
+        fs::write(root.path().join("etc/passwd"), users).unwrap();
+        let server = Server {
+            shared: Arc::default(),
+            bell: Arc::new(Bell::new().unwrap()),
+            options: Options { root: root.path().into(), ..Options::default() },
+            dry_run: false,
+        };
+        let may = |uid| server.may_change(&Peer { pid: 1, uid, gid: 0 });
+        let own = own::own_uid();
+        assert!(may(0) && may(990) && may(own));
+        assert!(!may(1000) && !may(65_534));
+        // Pids of a tree that is not the running kernel's are nobody's.
+        let id = ProcessId { pid: 1, start_ticks: 1 };
+        let answer = server.protect(id, |_, _| Ok(()));
+        assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
+    }
+}

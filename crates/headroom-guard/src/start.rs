@@ -32,6 +32,7 @@ use crate::record::Recorder;
 use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
 use crate::serve::{self, Server};
+use crate::settle::Settling;
 use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
@@ -135,11 +136,9 @@ impl Watch {
             say(&format!("policy: {why}; the built-in policy is in force"));
             lacking.push(missing("the policy on disk", why, "the built-in policy is in force"));
         }
-        let (recorder, past, failed) =
+        let (recorder, past, lacks) =
             Recorder::start(&options.state_dir, Arc::clone(&policy), Arc::clone(&shared), dry_run);
-        if let Some(error) = failed {
-            lacking.push(missing("the journal", error, "verdicts are only said, not kept"));
-        }
+        lacking.extend(lacks.into_iter().map(|lack| missing(lack.what, lack.why, lack.instead)));
         match listen(options) {
             Ok(listener) => {
                 let (shared, bell) = (Arc::clone(&shared), Arc::clone(&bell));
@@ -168,10 +167,10 @@ impl Watch {
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
         let log = open_log(options, &senses, &waiter, lacking);
-        if !dry_run {
-            protect_itself(&mut senses, lacking);
-        }
+        let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();
+        let mut state = State::new(policy.zones.len(), past.last_incident);
+        past.expected.iter().for_each(|(kind, peak)| state.recall(*kind, *peak));
         let about = Guard {
             running: true,
             dry_run,
@@ -184,13 +183,14 @@ impl Watch {
         };
         Ok(Self {
             options: options.clone(),
-            state: State::new(policy.zones.len(), past.last_incident),
+            state,
             // Room for a score for every process that the first scan found, and then some.
             actions: Vec::with_capacity(senses.snapshot.processes.len() * 2 + 256),
             hands,
             births,
             log,
             woken: own::now(),
+            settling: Settling::new(locked),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
             senses,
@@ -272,8 +272,8 @@ fn listen(options: &Options) -> std::io::Result<UnixListener> {
         .map_err(|e| std::io::Error::other(format!("{}: {e}", path.display())))
 }
 
-/// The guard must live where nothing else does.
-fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
+/// The guard must live where nothing else does. Says whether its memory is locked.
+fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) -> bool {
     let done = own::protect_self(&mut senses.proc);
     let mut tried = |what: &str, done: Result<(), ReadError>, instead: &str| {
         if let Err(error) = done {
@@ -283,4 +283,5 @@ fn protect_itself(senses: &mut Senses, lacking: &mut Vec<Missing>) {
     tried("locked memory", done.memory, "its pages may be evicted");
     tried("its own oom_score_adj of -1000", done.oom_score_adj, "the kernel may choose it");
     tried("a higher priority", done.priority, "it competes like everybody");
+    done.memory.is_ok()
 }

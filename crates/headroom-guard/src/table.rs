@@ -10,6 +10,7 @@ use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
+use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
@@ -20,6 +21,12 @@ const YOUNG: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 /// Everybody is examined this often.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
+/// While memory is short this many command lines are read in a scan ...
+const NAMES: u32 = 8;
+/// ... and after a process took this long to look at ...
+const LONG: Duration = Duration::from_millis(20);
+/// ... none for this long.
+const NOT_AGAIN: Duration = Duration::from_secs(10);
 /// Room for this many processes is kept at the least.
 const LEAST_ROOM: usize = 1024;
 
@@ -31,6 +38,8 @@ const PF_EXITING: u32 = 0x4;
 struct Memo {
     first_seen: Moment,
     examined: Moment,
+    /// Its command line was not read, for haste.
+    nameless: bool,
 }
 
 /// The table's own buffers; the processes themselves live in the snapshot, sorted by their pids.
@@ -40,6 +49,14 @@ pub(crate) struct Table {
     memos: Vec<Memo>,
     next_processes: Vec<Process>,
     next_memos: Vec<Memo>,
+    /// Memory is short: few command lines are read. The kernel reads them under the process's mmap lock
+    /// (fs/proc/base.c, mm/memory.c `access_remote_vm`), which that process may hold for seconds while it
+    /// waits for memory itself; everything else that is read here takes no such lock.
+    pub(crate) hasty: bool,
+    /// Command lines that may yet be read in this scan.
+    names_left: u32,
+    /// After one that took long none is read before this.
+    names_again: Moment,
     /// Entries of /proc that could not be understood in the last scan.
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
@@ -55,6 +72,9 @@ impl Table {
             memos: Vec::with_capacity(LEAST_ROOM),
             next_processes: Vec::with_capacity(LEAST_ROOM),
             next_memos: Vec::with_capacity(LEAST_ROOM),
+            hasty: false,
+            names_left: 0,
+            names_again: Moment::default(),
             malformed: 0,
             forbidden: 0,
             granted: Vec::with_capacity(protect::MOST),
@@ -113,12 +133,13 @@ impl Table {
         });
         let (process, memo) = before.unwrap_or((
             Process { id, ..Process::default() },
-            Memo { first_seen: now, examined: now },
+            Memo { first_seen: now, examined: now, nameless: false },
         ));
+        let (hasty, renamed) = (!self.may_read_name(now), process.comm != stat.comm);
         let parent = at_pid(&snapshot.processes, stat.parent).copied();
-        let kin = Kin { parent, session: stat.session, granted: &self.granted };
+        let kin = Kin { parent, session: stat.session, granted: &self.granted, hasty, renamed };
         let process = examine(proc, updated(process, &stat), policy, &kin);
-        let memo = Memo { examined: now, ..memo };
+        let memo = Memo { examined: now, nameless: hasty, ..memo };
         match place {
             Ok(at) => {
                 snapshot.processes.get_mut(at).into_iter().for_each(|p| *p = process);
@@ -132,6 +153,16 @@ impl Table {
             Err(_) => {}
         }
         Some(process)
+    }
+
+    /// Whether one more command line may be read now.
+    fn may_read_name(&mut self, now: Moment) -> bool {
+        if !self.hasty {
+            return true;
+        }
+        let may = self.names_left > 0 && now >= self.names_again;
+        self.names_left = self.names_left.saturating_sub(1);
+        may
     }
 
     /// Takes a process out that has ended.
@@ -164,6 +195,7 @@ impl Table {
         self.next_memos.clear();
         self.malformed = 0;
         self.forbidden = 0;
+        self.names_left = if self.hasty { NAMES } else { u32::MAX };
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
         for at in 0..self.pids.len() {
@@ -187,17 +219,34 @@ impl Table {
             let id = ProcessId { pid, start_ticks: stat.start_ticks };
             let before = snapshot.processes.get(known).filter(|p| p.id == id);
             let memo = before.and_then(|_| self.memos.get(known)).copied();
-            let memo = memo.unwrap_or(Memo { first_seen: now, examined: Moment::default() });
+            let memo = memo.unwrap_or(Memo {
+                first_seen: now,
+                examined: Moment::default(),
+                nameless: false,
+            });
+
             let (process, memo) = match before {
-                Some(p) if !is_due(p, &stat, memo, now) => (updated(*p, &stat), memo),
+                Some(p)
+                    if !(is_due(p, &stat, memo, now) || (memo.nameless && self.names_left > 0)) =>
+                {
+                    (updated(*p, &stat), memo)
+                }
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
                     let parent = at_pid(&self.next_processes, stat.parent)
                         .or_else(|| at_pid(&snapshot.processes, stat.parent))
                         .copied();
-                    let kin = Kin { parent, session: stat.session, granted: &self.granted };
+                    let hasty = !self.may_read_name(now);
+                    let granted = &self.granted;
+                    let renamed = before.is_some_and(|before| before.comm != stat.comm);
+                    let session = stat.session;
+                    let kin = Kin { parent, session, granted, hasty, renamed };
+                    let began = own::now();
                     let examined = examine(proc, updated(fresh, &stat), policy, &kin);
-                    (examined, Memo { examined: now, ..memo })
+                    if self.hasty && own::now().since(began) > LONG {
+                        self.names_again = own::now().after(NOT_AGAIN);
+                    }
+                    (examined, Memo { examined: now, nameless: hasty, ..memo })
                 }
             };
             let process = weigh(proc, process, swap);
@@ -252,6 +301,10 @@ struct Kin<'a> {
     parent: Option<Process>,
     session: i32,
     granted: &'a [ProcessId],
+    /// Its command line must not be read now.
+    hasty: bool,
+    /// It has another name than when it was last examined, so the command line known then is old.
+    renamed: bool,
 }
 
 /// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
@@ -261,7 +314,12 @@ fn examine(proc: &mut Proc, process: Process, policy: &Policy, kin: &Kin<'_>) ->
     let mut parent_exe = [0; 512];
     let uid = proc.status(pid).map(|s| s.uid_effective).unwrap_or(process.uid);
     let parent_uid = proc.status(process.parent).ok().map(|s| s.uid_effective);
-    let cmdline = proc.cmdline(pid, &mut cmdline).ok();
+    let known = process.command;
+    let cmdline = if kin.hasty {
+        Some(known.as_bytes()).filter(|known| !known.is_empty() && !kin.renamed)
+    } else {
+        proc.cmdline(pid, &mut cmdline).ok()
+    };
     let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
     let cgroup = proc.cgroup(pid, &mut cgroup).ok();
     let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);

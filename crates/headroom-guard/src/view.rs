@@ -27,7 +27,7 @@ use crate::sense::Senses;
 use crate::table::class_total;
 
 /// Records kept in memory for the incidents that `status` shows.
-const REMEMBERED: usize = 64;
+pub(crate) const REMEMBERED: usize = 64;
 /// Places of the kill order that `status` shows.
 const NEXT: usize = 5;
 /// Incidents that `status` shows.
@@ -134,7 +134,7 @@ impl Shared {
         kept.push_back(record);
     }
 
-    /// The last incidents of this run, the newest first.
+    /// The last incidents, the newest first.
     pub(crate) fn incidents(&self) -> Vec<history::Incident> {
         let mut kept = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut incidents = history::incidents(kept.make_contiguous());
@@ -144,12 +144,17 @@ impl Shared {
     }
 }
 
-/// Looks at this node once, without a running guard.
+/// Looks at this node once, without a running guard: its state, and the kill order of one zone if there is
+/// such a zone.
 ///
 /// # Errors
 ///
 /// When /proc under `root` cannot be read.
-pub fn look_once(root: &Path, policy: &Policy) -> Result<(Status, Rank), ReadError> {
+pub fn look_once(
+    root: &Path,
+    policy: &Policy,
+    zone: &str,
+) -> Result<(Status, Option<Rank>), ReadError> {
     let senses = Senses::open(root, policy)?;
     let abilities = Abilities::find(&senses);
     let mut state = State::new(policy.zones.len(), 0);
@@ -167,7 +172,7 @@ pub fn look_once(root: &Path, policy: &Policy) -> Result<(Status, Rank), ReadErr
     };
     let users = fs::read_to_string(paths::under(root, "/etc/passwd")).unwrap_or_default();
     let protected = Grants::default().shown(&view.snapshot, &users);
-    Ok((view.status(Vec::new(), protected), view.rank("/").unwrap_or_default()))
+    Ok((view.status(Vec::new(), protected), view.rank(zone)))
 }
 
 /// The measurements of all zones, the machine first.

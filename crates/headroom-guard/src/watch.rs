@@ -26,6 +26,7 @@ use crate::policy_files::load_policy;
 use crate::record::{Note, Recorder};
 use crate::say::say;
 use crate::sense::Senses;
+use crate::settle::Settling;
 use crate::start::watch_zones;
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
 use crate::view::{Shared, View, measured_of};
@@ -109,6 +110,7 @@ pub(crate) struct Watch {
     pub(crate) notifier: Option<Notifier>,
     pub(crate) about: Guard,
     pub(crate) woken: Moment,
+    pub(crate) settling: Settling,
 }
 
 impl Watch {
@@ -145,7 +147,7 @@ impl Watch {
 
     /// One turn: look, decide, act, record. Returns how long to wait at most.
     fn turn(&mut self) -> Duration {
-        if let Err(error) = self.senses.look() {
+        if let Err(error) = self.senses.look(&self.policy) {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
@@ -162,8 +164,13 @@ impl Watch {
             wait = self.decide_and_act();
         }
         self.hands.keep_only(|id| self.state.awaits(id));
+        self.recorder.look_back(&mut self.state, &self.senses.snapshot);
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
+        }
+        if self.state.open_incident().is_none() {
+            let Senses { proc, snapshot, .. } = &mut self.senses;
+            self.settling.settle(proc, &self.waiter, &self.policy, snapshot.at);
         }
         // In this order: whoever changed a setting asks for a reload and then wants a view, and must see
         // the setting in force.

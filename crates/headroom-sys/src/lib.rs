@@ -10,6 +10,7 @@ pub mod cgroup;
 pub mod connector;
 pub mod error;
 pub mod file;
+pub mod footprint;
 pub mod kmsg;
 pub mod notify;
 pub mod own;

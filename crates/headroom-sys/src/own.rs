@@ -17,7 +17,7 @@ pub const NEVER_KILL: i16 = -1000;
 const HIGHEST_NICE: i32 = -20;
 
 /// More stack than any path of the guard takes, and less than any thread has.
-const STACK: usize = 128 * 1024;
+const STACK: usize = 64 * 1024;
 
 /// `PROC_USER_INIT_INO` of include/linux/proc_ns.h: the same on every kernel.
 const INITIAL_USER_NAMESPACE: u64 = 0xefff_fffd;
@@ -88,6 +88,14 @@ pub fn lock_memory() -> Result<(), ReadError> {
         Err(Errno::INVAL | Errno::NOSYS) => Ok(mlockall(all)?),
         answer => Ok(answer?),
     }
+}
+
+/// Takes back what [`lock_memory`] did, so that it can be done anew.
+///
+/// # Errors
+/// None on any kernel so far.
+pub fn unlock_memory() -> Result<(), ReadError> {
+    Ok(rustix::mm::munlockall()?)
 }
 
 /// Sets this process's own `oom_score_adj`.

@@ -129,6 +129,12 @@ pub fn pidfd_of(stream: impl AsFd) -> Result<OwnedFd, ReadError> {
         // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
         return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
     }
+    // Only a kernel that does not know the option: one that does has said that the process is gone.
+    let errno = std::io::Error::last_os_error();
+    match Errno::from_io_error(&errno) {
+        Some(Errno::NOPROTOOPT) => {}
+        errno => return Err(errno.unwrap_or(Errno::INVAL).into()),
+    }
     let peer = peer_of(&stream)?;
     let pid = rustix::process::Pid::from_raw(peer.pid).ok_or(ReadError::Gone)?;
     Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)

@@ -73,7 +73,7 @@ async fn incidents(
     };
     let mut incidents = app.store.call(move |db| find(db, wanted)).await?;
     incidents.iter_mut().for_each(|incident| hide(incident, &caller));
-    Ok(Json(History { version: 1, incidents, skipped_records: 0 }))
+    Ok(Json(History { version: 1, incidents, ..History::default() }))
 }
 
 /// One incident

@@ -25,7 +25,7 @@ pub use document::openapi;
 use problem::Problem;
 
 use crate::state::App;
-use crate::{mysql, notify, protect, services};
+use crate::{mysql, notify, protect, release, services};
 
 /// Every resource there is.
 fn routes() -> OpenApiRouter<App> {
@@ -42,6 +42,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(services::routes())
         .merge(protect::routes())
         .merge(mysql::routes())
+        .merge(release::routes())
         .merge(notify::routes())
 }
 

@@ -1,19 +1,32 @@
 //! Services that may be restarted or reloaded, over systemd's D-Bus.
 
-use serde::Deserialize;
+mod answers;
+mod config;
+mod listed;
+mod memory;
+mod once;
+mod resource;
+mod restart;
+mod systemd;
+#[cfg(test)]
+mod tests;
+
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::App;
 
-/// Its table in `agent.toml`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Config {}
+pub(crate) use config::Config;
+pub(crate) use listed::Action;
+pub(crate) use memory::held_by;
+pub(crate) use once::Once;
+#[cfg(test)]
+use restart::Refused;
+pub(crate) use restart::Services;
 
 /// Its part of the API.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    resource::routes()
 }
 
-/// Starts what goes on beside requests. Tasks end when `app.stopping` says so.
+/// Starts what goes on beside requests: nothing does here.
 pub(crate) fn start(_app: &App) {}

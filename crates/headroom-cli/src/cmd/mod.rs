@@ -2,15 +2,20 @@
 
 pub(crate) mod agent;
 pub(crate) mod explain;
+pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod notify;
 pub(crate) mod policy;
+pub(crate) mod protect;
 pub(crate) mod rank;
+pub(crate) mod release;
+pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod top;
 
 use clap::Args;
 

@@ -32,11 +32,11 @@ pub(crate) fn run(args: &RankArgs) -> Exit {
         Ok(Some(_)) => {
             return print::failed("the guard answered another question");
         }
-        Ok(None) if args.zone != "/" => {
-            return print::failed("without a running guard only the zone / can be ranked");
-        }
-        Ok(None) => match look() {
-            Ok((_, rank)) => rank,
+        Ok(None) => match look(&args.zone) {
+            Ok((_, Some(rank))) => rank,
+            Ok((_, None)) => {
+                return print::failed(&format!("no zone \"{}\"; see headroom status", args.zone));
+            }
             Err(exit) => return exit,
         },
         Err(exit) => return exit,

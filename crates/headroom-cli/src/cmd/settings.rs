@@ -36,7 +36,7 @@ pub(crate) struct SettingsArgs {
     #[arg(value_name = "NAME", hide_possible_values = true, value_parser = words())]
     first: Option<String>,
     /// The setting, or its new value
-    #[arg(value_name = "VALUE", hide = true, allow_hyphen_values = true)]
+    #[arg(value_name = "VALUE", hide = true, allow_negative_numbers = true)]
     rest: Vec<String>,
     /// The new value
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]

@@ -33,23 +33,28 @@ impl StatusArgs {
 
 /// Asks the guard, or looks for itself where none runs.
 pub(crate) fn run(args: &StatusArgs) -> Exit {
-    let status = match ask_guard(&Request::Status) {
-        Ok(Some(Answer::Status(status))) => *status,
-        Ok(Some(Answer::Refused { why } | Answer::Forbidden { why })) => {
-            return print::failed(&why);
+    match (current(), args.common.format) {
+        (Ok(status), Format::Json) => print::result_as_json(&status),
+        (Ok(status), Format::Text) => print::result(&screen(&status, print::colour::is_on())),
+        (Err(exit), _) => exit,
+    }
+}
+
+/// The node as text.
+pub(super) fn screen(status: &Status, colour: bool) -> String {
+    let text = print::status::status(status);
+    if colour { print::colour::status(&text, status) } else { text }
+}
+
+/// The node as it is now.
+pub(super) fn current() -> Result<Status, Exit> {
+    match ask_guard(&Request::Status)? {
+        Some(Answer::Status(status)) => Ok(*status),
+        Some(Answer::Refused { why } | Answer::Forbidden { why } | Answer::Wrong { why, .. }) => {
+            Err(print::failed(&why))
         }
-        Ok(Some(_)) => {
-            return print::failed("the guard answered another question");
-        }
-        Ok(None) => match look() {
-            Ok((status, _)) => status,
-            Err(exit) => return exit,
-        },
-        Err(exit) => return exit,
-    };
-    match args.common.format {
-        Format::Json => print::result_as_json(&status),
-        Format::Text => print::result(&print::status::status(&status)),
+        Some(_) => Err(print::failed("the guard answered another question")),
+        None => look("/").map(|(status, _)| status),
     }
 }
 
@@ -71,8 +76,8 @@ pub(super) fn ask_guard(request: &Request) -> Result<Option<Answer>, Exit> {
     }
 }
 
-/// Looks at the node without a guard.
-pub(super) fn look() -> Result<(Status, Rank), Exit> {
+/// Looks at the node without a guard; no rank when there is no such zone.
+pub(super) fn look(zone: &str) -> Result<(Status, Option<Rank>), Exit> {
     let root = paths::root();
     let policy = match load_policy(&root, None) {
         Ok(loaded) => loaded.with_settings(&paths::state_dir()).policy,
@@ -81,7 +86,7 @@ pub(super) fn look() -> Result<(Status, Rank), Exit> {
             Policy::built_in()
         }
     };
-    look_once(&root, &policy).map_err(|error| {
+    look_once(&root, &policy, zone).map_err(|error| {
         let proc = paths::under(&root, "/proc");
         print::failed(&format!("{}: {error}; is /proc mounted?", proc.display()))
     })

@@ -2,9 +2,15 @@
 
 #![expect(clippy::print_stderr, reason = "this room is where printing is done")]
 
+pub(crate) mod colour;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod notify;
 pub(crate) mod policy;
+pub(crate) mod release;
+pub(crate) mod replay;
+pub(crate) mod screen;
+pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod status;
@@ -30,6 +36,11 @@ pub(crate) enum Format {
 /// Says what went wrong, on standard error.
 pub(crate) fn problem(text: &str) {
     eprintln!("headroom: {}", harmless(text));
+}
+
+/// Says what went wrong in another program's words, without this one's name.
+pub(crate) fn bare_problem(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Says why something failed.

@@ -1,21 +1,22 @@
-//! `status`, `rank` and `history` for people.
+//! `status` and `rank` for people.
 
 use std::fmt::Write;
 
-use headroom_api::history::{History, Incident, Verdict};
 use headroom_api::status::{Protected, Rank, Ranked, Status};
 use headroom_core::units::Kib;
 
+use super::harmless;
+use super::history::incident_line;
 use super::table::{Align, Table};
 
 /// Lines are no longer than this.
 pub(crate) const WIDTH: usize = 100;
 
-fn size(kib: u64) -> String {
+pub(super) fn size(kib: u64) -> String {
     Kib(kib).to_string()
 }
 
-fn or_unknown<T: ToString>(value: Option<T>) -> String {
+pub(super) fn or_unknown<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "?".into(), |v| v.to_string())
 }
 
@@ -156,6 +157,7 @@ fn rows(out: &mut String, ranked: &[Ranked]) {
         ("command", Align::Left),
     ]);
     for row in ranked {
+        let paused = if row.paused { "(paused) " } else { "" };
         table.row([
             row.position.to_string(),
             row.pid.to_string(),
@@ -165,7 +167,7 @@ fn rows(out: &mut String, ranked: &[Ranked]) {
             or_unknown(row.oom_score_adj),
             row.class.clone(),
             row.rule.clone().unwrap_or_else(|| "-".into()),
-            row.cmdline.clone().unwrap_or_else(|| row.comm.clone()),
+            format!("{paused}{}", harmless(row.cmdline.as_ref().unwrap_or(&row.comm))),
         ]);
     }
     table.write(out, WIDTH);
@@ -193,69 +195,4 @@ pub(crate) fn rank(rank: &Rank) -> String {
     );
     rows(&mut out, &rank.rank);
     out
-}
-
-fn incident_line(incident: &Incident) -> String {
-    let mut line = format!(
-        "{}  {} in {}, policy {}: {} slain",
-        incident.first.as_deref().unwrap_or("?"),
-        incident.trigger,
-        incident.zone,
-        incident.policy,
-        incident.slain
-    );
-    match (&incident.last, incident.kernel_oom_kills) {
-        (Some(last), kills) => {
-            let _ = write!(line, ", over at {last}");
-            if let Some(kills) = kills.filter(|k| *k > 0) {
-                let _ = write!(line, ", {kills} killed by the kernel");
-            }
-        }
-        (None, _) => line.push_str(", not over"),
-    }
-    line
-}
-
-/// Incidents with their verdicts.
-pub(crate) fn history(history: &History) -> String {
-    let mut out = String::new();
-    for incident in &history.incidents {
-        let _ = writeln!(out, "{}", incident_line(incident));
-        for verdict in &incident.verdicts {
-            verdict_lines(&mut out, verdict);
-        }
-    }
-    if history.incidents.is_empty() {
-        out.push_str("No incident is recorded.\n");
-    }
-    if history.skipped_records > 0 {
-        let _ =
-            writeln!(out, "{} records were torn or corrupt and left out.", history.skipped_records);
-    }
-    out
-}
-
-fn verdict_lines(out: &mut String, verdict: &Verdict) {
-    let would = if verdict.dry_run && verdict.pid.is_some() { "would " } else { "" };
-    let _ = write!(out, "  {}  {would}{}", verdict.time.as_deref().unwrap_or("?"), verdict.action);
-    if let (Some(comm), Some(pid)) = (&verdict.comm, verdict.pid) {
-        let _ = write!(out, " {comm} ({pid})");
-    }
-    if let Some(signal) = &verdict.signal {
-        let _ = write!(out, " with {signal}");
-    }
-    if let Some(outcome) = verdict.outcome.as_deref().filter(|_| !verdict.dry_run) {
-        let _ = write!(out, ": {outcome}");
-        if let Some(took) = verdict.took_ms.filter(|_| matches!(outcome, "gone" | "thawed")) {
-            let _ = write!(out, " after {took} ms");
-        }
-        if let Some(freed) = verdict.freed_kib {
-            let _ = write!(out, ", freed {}", size(freed));
-        }
-    }
-    out.push('\n');
-    if let Some(cmdline) = &verdict.cmdline {
-        let _ = writeln!(out, "      {cmdline}");
-    }
-    let _ = writeln!(out, "      {}", verdict.reason);
 }

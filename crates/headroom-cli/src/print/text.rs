@@ -1,6 +1,6 @@
 //! The answer for people: three lines that say it, then what speaks for it. Fits 100 columns.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use headroom_core::diagnose::{
     self, Confidence, Dated, Facts, Finding, Holder, Incident, IncidentKind,
@@ -8,7 +8,7 @@ use headroom_core::diagnose::{
 use headroom_core::oomlog::{Event, Killer};
 use headroom_core::words;
 
-use super::harmless;
+use super::{colour, harmless};
 use crate::input::{Gathered, when};
 
 /// The width nothing exceeds.
@@ -26,7 +26,7 @@ pub(crate) fn explanation(
     gathered: &Gathered,
     incidents: &[Incident],
 ) -> io::Result<()> {
-    let mut page = Page { out, colour: colour() };
+    let mut page = Page { out, colour: colour::is_on() };
     if incidents.is_empty() {
         return page.line("", &words::explain::nothing_found(gathered.sources.len()));
     }
@@ -46,10 +46,6 @@ pub(crate) fn explanation(
         page.line("", &words::explain::skipped(cut, odd))?;
     }
     Ok(())
-}
-
-fn colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 struct Page<'o> {

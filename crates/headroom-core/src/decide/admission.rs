@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::kinds::{Kinds, kind_of};
+use super::kinds::{JobRun, Kinds, folded, kind_of};
 use crate::action::Measured;
 use crate::policy::{Class, Thresholds};
 use crate::snapshot::{Moment, Process, ProcessId, Snapshot, ZoneIndex};
@@ -49,6 +49,8 @@ const ZONES: usize = 9;
 pub(super) struct Admission {
     jobs: Vec<Job>,
     kinds: Kinds,
+    /// What jobs took that ended since this was last asked for.
+    runs: Vec<JobRun>,
     seen: Moment,
     last_thaw: Option<Moment>,
     last_pause: Option<Moment>,
@@ -65,6 +67,8 @@ struct Job {
     mark: Kib,
     grew: Moment,
     held_since: Option<Moment>,
+    /// How long it waited in all, the present wait left out.
+    waited: Duration,
     not_before: Moment,
     slain: bool,
 }
@@ -102,6 +106,7 @@ impl Admission {
         Self {
             jobs: Vec::with_capacity(MOST),
             turns: Vec::with_capacity(2 * MOST),
+            runs: Vec::with_capacity(MOST),
             ..Self::default()
         }
     }
@@ -142,6 +147,16 @@ impl Admission {
         self.seen == snapshot.scanned
     }
 
+    /// What jobs of a kind took in an earlier life of the guard.
+    pub(super) fn recall(&mut self, kind: u64, peak: Kib) {
+        self.kinds.learn(kind, peak);
+    }
+
+    /// What one of the jobs took that ended.
+    pub(super) fn next_run(&mut self) -> Option<JobRun> {
+        self.runs.pop()
+    }
+
     /// The next of the turns that [`Self::turns`] found.
     pub(super) fn next_turn(&mut self) -> Option<(Process, Turn)> {
         self.turns.pop()
@@ -151,13 +166,16 @@ impl Admission {
     pub(super) fn see(&mut self, snapshot: &Snapshot) {
         self.seen = snapshot.scanned;
         let now = snapshot.at;
-        let Self { jobs, kinds, turns, .. } = self;
+        let Self { jobs, kinds, turns, runs, .. } = self;
         turns.clear();
         jobs.retain(|job| {
             let alive = find(snapshot, job.process.id).is_some_and(|p| !p.ending);
             if !alive {
                 if !job.slain && job.peak >= SMALL {
                     kinds.learn(job.kind, job.peak);
+                }
+                if job.peak >= SMALL && runs.len() < MOST {
+                    runs.push(job.run(now));
                 }
                 if let Some(since) = job.held_since {
                     turns.push((job.process, Turn::Vanished { waited: now.since(since) }));
@@ -230,6 +248,7 @@ impl Admission {
                     if fits && !soon {
                         *last_thaw = Some(now);
                         job.held_since = None;
+                        job.waited = job.waited.saturating_add(waited);
                         job.grew = now;
                         turns.push((job.process, Turn::Thaw { waited }));
                     }
@@ -266,8 +285,23 @@ impl Job {
             mark: process.gives_back,
             grew: if is_young { now } else { Moment::default() },
             held_since: None,
+            waited: Duration::ZERO,
             not_before: Moment::default(),
             slain: false,
+        }
+    }
+
+    /// What it took, now that it has ended.
+    fn run(&self, now: Moment) -> JobRun {
+        let waits = self.held_since.map_or(Duration::ZERO, |since| now.since(since));
+        let waited = self.waited.saturating_add(waits);
+        JobRun {
+            kind: self.kind,
+            command: folded(self.process.command.as_bytes()),
+            peak: self.peak,
+            ran: self.process.age(now).saturating_sub(waited),
+            waited,
+            slain: self.slain,
         }
     }
 

@@ -1,10 +1,33 @@
-//! What jobs of a kind took before. A kind is a command line with its numbers folded, so that
-//! `import.php --batch 17` and `import.php --batch 18` are the same job.
+//! What jobs of a kind took before. A kind is a command line with its numbers, ids and temporary paths
+//! folded, so that `import.php --batch 17` and `import.php --batch 18` are the same job.
 
+mod fold;
+
+use core::time::Duration;
+
+use crate::text::CommandLine;
 use crate::units::Kib;
+use fold::fold;
 
 /// Kinds remembered; the one not seen for longest makes room.
-const MOST: usize = 64;
+const MOST: usize = 128;
+
+/// What one job took, known when it has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobRun {
+    /// The kind's number.
+    pub kind: u64,
+    /// Its command line, folded.
+    pub command: CommandLine,
+    /// The most it would have given back at a time.
+    pub peak: Kib,
+    /// How long it ran, the waiting left out.
+    pub ran: Duration,
+    /// How long it was kept waiting.
+    pub waited: Duration,
+    /// Relief ended it: what it took says nothing about its kind.
+    pub slain: bool,
+}
 
 /// The peaks of the last jobs of each kind.
 #[derive(Clone, Debug)]
@@ -23,7 +46,7 @@ impl Kinds {
     /// Takes in the peak of a job that ended by itself.
     pub(super) fn learn(&mut self, kind: u64, peak: Kib) {
         if let Some((_, known)) = self.ring.iter_mut().flatten().find(|(k, _)| *k == kind) {
-            *known = peak.max(Kib(known.0 - known.0 / 8));
+            *known = expected_peak(*known, peak);
             return;
         }
         self.ring[self.next] = Some((kind, peak));
@@ -36,32 +59,46 @@ impl Kinds {
     }
 }
 
-/// The kind of a command line: FNV-1a over it, each run of digits taken as one `#`.
-pub(super) fn kind_of(command: &[u8]) -> u64 {
+/// What the next job of a kind is expected to take: it rises at once and falls slowly.
+#[must_use]
+pub fn expected_peak(known: Kib, latest: Kib) -> Kib {
+    latest.max(known.saturating_sub(Kib(known.0 / 8)))
+}
+
+/// The kind of a command line: FNV-1a over what is left when it is folded.
+#[must_use]
+pub fn kind_of(command: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut in_number = false;
-    for &byte in command {
-        let digit = byte.is_ascii_digit();
-        if digit && in_number {
-            continue;
-        }
-        in_number = digit;
-        hash ^= u64::from(if digit { b'#' } else { byte });
+    fold(command, &mut |byte| {
+        hash ^= u64::from(byte);
         hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
-    }
+    });
     hash
+}
+
+/// A command line as its kind is shown: `php import.php --batch #`.
+#[must_use]
+pub fn folded(command: &[u8]) -> CommandLine {
+    let (mut bytes, mut length) = ([0; 96], 0);
+    fold(command, &mut |byte| {
+        if let Some(place) = bytes.get_mut(length) {
+            *place = byte;
+            length += 1;
+        }
+    });
+    CommandLine::new(bytes.get(..length).unwrap_or(&bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
-    fn numbers_do_not_make_another_kind() {
-        let kind = kind_of(b"php import.php --batch 17");
-        assert_eq!(kind, kind_of(b"php import.php --batch 180000"));
-        assert_ne!(kind, kind_of(b"php export.php --batch 17"));
-        assert_ne!(kind, kind_of(b"php import.php --batch x"));
+    fn a_folded_command_is_the_kinds_name() {
+        let one = b"php import.php --batch 17 --out /tmp/import.x8Zq";
+        assert_eq!(folded(one).to_string(), "php import.php --batch # --out /tmp/*");
+        assert_eq!(kind_of(folded(one).as_bytes()), kind_of(one), "folding twice changes nothing");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 
 use crate::action::{Action, Measured, Report, Trigger};
@@ -32,8 +33,9 @@ use family::Scratch;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
-/// The longest time between two looks at a node at rest.
-const SLOWEST: Duration = Duration::from_secs(1);
+/// The longest time between two looks at a node at rest. A little over a second, so that together with
+/// the recorder's thread the guard wakes no more than once a second.
+const SLOWEST: Duration = Duration::from_millis(1100);
 /// The shortest time between two looks, in a storm.
 const FASTEST: Duration = Duration::from_millis(20);
 /// No less often than this while a storm lasts.
@@ -104,6 +106,17 @@ impl State {
     #[must_use]
     pub fn awaits(&self, id: ProcessId) -> bool {
         self.zones.iter().any(|z| z.relief.victim() == Some(id))
+    }
+
+    /// Tells what jobs of a kind took in an earlier life of the guard; call it for the kinds seen longest
+    /// ago first, since only so many are remembered.
+    pub fn recall(&mut self, kind: u64, peak: Kib) {
+        self.admission.recall(kind, peak);
+    }
+
+    /// What one of the jobs took that ended since this was last asked.
+    pub fn next_run(&mut self) -> Option<JobRun> {
+        self.admission.next_run()
     }
 
     /// Takes in what came of an action on a process. Call [`decide`] afterwards.

@@ -89,6 +89,12 @@ impl ZoneHistory {
     }
 
     fn push(&mut self, reading: Reading) {
+        // Decided once more after a scan: it is still the same look, and what changed since the one
+        // before must not be forgotten.
+        if self.back().next().is_some_and(|newest| newest.at == reading.at) {
+            self.next = (self.next + KEPT - 1) % KEPT;
+            self.filled -= 1;
+        }
         self.ring[self.next] = reading;
         self.next = (self.next + 1) % KEPT;
         self.filled = (self.filled + 1).min(KEPT);

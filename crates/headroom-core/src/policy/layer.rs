@@ -8,6 +8,7 @@ use core::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use super::journal::JournalLayer;
 use super::setup::SetupLayer;
 use super::{BUILT_IN, Class, Policy, Rule, Score, ThresholdsLayer, Zone};
 use crate::settings::Value;
@@ -54,6 +55,8 @@ struct LayerText {
     zone: Option<Vec<Zone>>,
     #[serde(default)]
     setup: SetupLayer,
+    #[serde(default)]
+    journal: JournalLayer,
     #[serde(default)]
     rule: Vec<Rule>,
 }
@@ -164,6 +167,10 @@ impl Layer {
 
     /// The second look: what is well-formed and yet cannot be meant.
     fn check(&self, text: &str) -> Result<(), Problem> {
+        if let Some(message) = self.text.journal.problem() {
+            let place = text.lines().position(|l| l.trim() == "[journal]").map(|at| (at + 1, 1));
+            return Err(Problem { origin: self.origin.clone(), place, message });
+        }
         for rule in &self.text.rule {
             let place = text
                 .lines()
@@ -194,6 +201,7 @@ pub(super) fn compose(above: &[Layer]) -> Result<Policy, Problem> {
     let mut scores = [None; Class::ALL.len()];
     let mut zones = None;
     let mut setup = SetupLayer::default();
+    let mut journal = JournalLayer::default();
     let mut rules = Vec::new();
     for layer in core::iter::once(&built_in).chain(above) {
         let text = &layer.text;
@@ -206,6 +214,7 @@ pub(super) fn compose(above: &[Layer]) -> Result<Policy, Problem> {
         }
         zones = text.zone.clone().or(zones);
         setup.overlay(&text.setup);
+        journal.overlay(&text.journal);
         // The administrator's rules are asked first, those of the last file before the others.
         rules.splice(0..0, text.rule.iter().cloned());
     }
@@ -226,6 +235,7 @@ pub(super) fn compose(above: &[Layer]) -> Result<Policy, Problem> {
         scores: scores.map(|score| score.unwrap_or(Score::Keep)),
         zones: zones.unwrap_or_default(),
         setup: setup.complete().map_err(|name| missing("setup", name))?,
+        journal: journal.complete().map_err(|name| missing("journal", name))?,
         rules,
     })
 }

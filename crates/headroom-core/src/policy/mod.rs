@@ -6,6 +6,7 @@
 mod class;
 mod glob;
 mod identity;
+mod journal;
 mod layer;
 mod rule;
 mod setup;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 pub use class::Class;
 pub use glob::Glob;
 pub use identity::{Identity, Role};
+pub use journal::JournalValues;
 pub use layer::{Layer, Problem};
 pub use rule::{Condition, Rule, Slay, UidRange, User};
 pub use setup::SetupValues;
@@ -69,6 +71,8 @@ pub struct Policy {
     pub zones: Vec<Zone>,
     /// What `headroom setup` builds the limited zone by.
     pub setup: SetupValues,
+    /// How much is remembered on the disk.
+    pub journal: JournalValues,
     /// The rules in the order they are asked.
     pub rules: Vec<Rule>,
 }

@@ -3,4 +3,6 @@
 pub mod explain;
 pub mod finding;
 pub mod notice;
+pub mod release;
 pub mod relief;
+pub mod replay;

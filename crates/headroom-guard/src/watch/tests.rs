@@ -18,6 +18,7 @@ fn policy(mark: u32, floor: &str) -> Policy {
         horizon = "0s"
         kernel_kills = 0
         stall = "100%"
+        calm_time = "200ms"
         [[rule]]
         name = "the-holder"
         class = "expendable"
@@ -84,6 +85,56 @@ fn nothing_is_allocated_between_the_trigger_and_the_signal() {
     }
     let _ = victim.kill();
     let _ = victim.wait();
+}
+
+#[test]
+fn nothing_is_allocated_in_a_whole_storm_from_the_trigger_to_the_calm_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = 800_000 + std::process::id();
+    let mut victim = Command::new("dd")
+        .args(["if=/dev/zero", "bs=48M", &format!("count={mark}"), "status=none"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let calm = Arc::new(policy(mark, "0%"));
+    let short = Arc::new(policy(mark, "100%"));
+    let mut watch = watch(dir.path(), (*calm).clone());
+    // Memory is settled in calm moments, and what that allocates is not the reflex's.
+    watch.settling = crate::settle::Settling::new(false);
+    for _ in 0..20 {
+        let wait = watch.turn();
+        watch.wait(wait.min(Duration::from_millis(50)));
+        watch.woken = own::now();
+    }
+    if watch.hands.is_dry() {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "a storm needs CAP_KILL");
+        println!("SKIPPED: without CAP_KILL there is no storm to go through");
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        return;
+    }
+    watch.policy = short;
+    let (mut ended, mut closed) = (false, false);
+    let allocated = allocation_counter::measure(|| {
+        for _ in 0..5000 {
+            let wait = watch.turn();
+            closed = ended && watch.state.open_incident().is_none();
+            if closed {
+                break;
+            }
+            let event = watch.wait(wait.min(Duration::from_millis(50)));
+            watch.woken = own::now();
+            if event == Event::Ended {
+                watch.collect();
+                ended = true;
+                watch.policy = Arc::clone(&calm);
+            }
+        }
+    });
+    let signal = std::os::unix::process::ExitStatusExt::signal(&victim.wait().unwrap());
+    assert!(signal.is_some(), "the victim was ended by a signal");
+    assert!(ended && closed, "ended: {ended}, closed: {closed}");
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
 }
 
 #[test]

@@ -44,7 +44,13 @@ pub(super) enum Wanted {
     Ignore = 2,
 }
 
+/// Where `cn_msg.ack` stands.
+const ACK: usize = NETLINK_HEADER + 12;
+
 /// The request, with a number that the answer bears.
+///
+/// It stands in `ack`, to which the kernel adds one. `seq` would not do: since Linux 4.8 answers are
+/// numbered like all other messages (`send_msg` of drivers/connector/cn_proc.c).
 pub(super) fn request(what: Wanted, number: u32) -> [u8; EVENT + 4] {
     let mut message = [0; EVENT + 4];
     let len = u32::try_from(message.len()).unwrap_or_default();
@@ -58,7 +64,7 @@ pub(super) fn request(what: Wanted, number: u32) -> [u8; EVENT + 4] {
     put(8, &number.to_ne_bytes());
     put(16, &libc::CN_IDX_PROC.to_ne_bytes());
     put(20, &libc::CN_VAL_PROC.to_ne_bytes());
-    put(24, &number.to_ne_bytes());
+    put(ACK, &number.to_ne_bytes());
     put(32, &4u16.to_ne_bytes());
     put(EVENT, &(what as u32).to_ne_bytes());
     message
@@ -122,7 +128,8 @@ fn understand(message: &[u8]) -> Option<Found> {
     }
     let what = word(message, EVENT)?;
     if what == ANSWER {
-        return Some(Found::Answer { number: word(message, 24)?, error: word(message, DATA)? });
+        let number = word(message, ACK)?.wrapping_sub(1);
+        return Some(Found::Answer { number, error: word(message, DATA)? });
     }
     let kind = Kind::ALL.into_iter().find(|kind| kind.what() == what)?;
     // A fork tells of the parent first. Both times the thread comes before its process.

@@ -102,8 +102,11 @@ fn other_types_and_other_connectors_are_passed_over_and_an_overrun_is_a_loss() {
 fn an_answer_bears_the_number_of_its_request() {
     let asked = request(Wanted::Listen, 0x1234);
     assert_eq!(asked[DATA - 16..], 1u32.to_ne_bytes());
+    assert_eq!(asked[28..32], 0x1234u32.to_ne_bytes());
     let mut answer = bytes(EXEC);
-    answer[24..28].copy_from_slice(&0x1234u32.to_ne_bytes());
+    // The kernel numbers it like its other messages, and adds one to what it acknowledges.
+    answer[24..28].copy_from_slice(&77u32.to_ne_bytes());
+    answer[28..32].copy_from_slice(&0x1235u32.to_ne_bytes());
     answer[EVENT..EVENT + 4].copy_from_slice(&ANSWER.to_ne_bytes());
     answer[DATA..DATA + 4].copy_from_slice(&1u32.to_ne_bytes());
     assert_eq!(found(&answer), [Found::Answer { number: 0x1234, error: 1 }]);
@@ -117,6 +120,10 @@ fn listener(kinds: &[Kind]) -> Option<Connector> {
             assert!(!refused.why.is_empty() && !refused.to_string().ends_with('.'), "{refused}");
             let may = own::has_capability(own::Capability::NetAdmin);
             assert!(!may || refused.error != ReadError::Forbidden, "{refused}");
+            let known = std::fs::read_to_string("/proc/net/connector").unwrap_or_default();
+            let is_node = own::in_initial_user_namespace() && own::in_initial_pid_namespace();
+            let has_events = may && is_node && known.contains("cn_proc");
+            assert!(!has_events, "this kernel has process events: {refused}");
             None
         }
     }

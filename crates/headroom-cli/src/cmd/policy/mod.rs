@@ -1,5 +1,6 @@
 //! `headroom policy`: is it good, what is in force, which rule takes whom.
 
+mod replay;
 mod test;
 
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use crate::print;
   headroom policy check --policy new.toml  a file before it is put there
   headroom policy show                     what is in force
   headroom policy show --built-in          the built-in policy with its explanations
-  headroom policy test 4711                which rule takes this process, and why")]
+  headroom policy test 4711                which rule takes this process, and why
+  headroom policy replay --permissive      what the other set would have done in the last storms")]
 pub(crate) struct PolicyArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -44,6 +46,8 @@ enum Verb {
     },
     /// Say which rule takes a process or a command, and why no earlier one does
     Test(test::TestArgs),
+    /// Run a recorded storm through another policy and say what would have been done
+    Replay(replay::ReplayArgs),
 }
 
 /// Validates or shows.
@@ -60,6 +64,7 @@ pub(crate) fn run(args: &PolicyArgs) -> Exit {
             Err(error) => bad(&error),
         },
         Verb::Test(args) => test::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Show { built_in: true, .. } => print::result(BUILT_IN),
         Verb::Show { policy, .. } => match load(policy.as_ref()) {
             // A file that was named is shown alone, what is in force with what was set.
@@ -100,6 +105,8 @@ fn show(loaded: &Loaded) -> String {
     }
     lines.push("\n[setup]".into());
     lines.extend(policy.setup.lines());
+    lines.push("\n[journal]".into());
+    lines.extend(policy.journal.lines());
     for zone in &policy.zones {
         lines.push(format!("\n[[zone]]\ncgroup = \"{}\"", zone.cgroup));
     }

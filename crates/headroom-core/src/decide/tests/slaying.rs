@@ -109,6 +109,19 @@ fn kernel_kills_at_the_policys_rate_call_for_relief_though_memory_looks_free() {
 }
 
 #[test]
+fn what_a_look_at_a_node_at_rest_shows_is_known_after_the_scan_as_well() {
+    let mut node = Node::new(shop());
+    node.growers.push(still(100, Class::Expendable, 300));
+    node.snapshot.vm.oom_kill = Some(7);
+    node.act();
+    // Longer than a second since the last look, and the choice needs a scan.
+    node.pass(Duration::from_millis(1100));
+    node.snapshot.vm.oom_kill = Some(10);
+    node.act();
+    assert_eq!(node.slain(), [100]);
+}
+
+#[test]
 fn a_protected_job_outlives_every_other() {
     let mut node = Node::new(shop());
     let mut job = still(100, Class::Expendable, 400);

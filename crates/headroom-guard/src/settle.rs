@@ -1,0 +1,132 @@
+//! Once the start is over: its memory is given back, and what relief needs is gone through once, so
+//! that it is there, locked, when nothing can be read from a disk any more.
+
+use std::time::Duration;
+
+use headroom_core::action::Action;
+use headroom_core::decide::{State, decide};
+use headroom_core::policy::{Class, Policy};
+use headroom_core::snapshot::{Memory, Moment, Process, ProcessId, Snapshot};
+use headroom_core::units::Kib;
+use headroom_sys::footprint;
+use headroom_sys::own;
+use headroom_sys::proc::Proc;
+use headroom_sys::process::Target;
+use headroom_sys::wait::{Interest, Waiter};
+
+use crate::tokens::VICTIM;
+
+/// After this long the loop goes its way and the first lines of the log are written.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Whether the start's memory was given back.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    /// When to do so; `None` when it is done, or memory is not locked anyway.
+    due: Option<Moment>,
+}
+
+impl Settling {
+    /// A guard that has just started, its memory locked or not.
+    pub(crate) fn new(locked: bool) -> Self {
+        Self { due: locked.then(|| own::now().after(SETTLED)) }
+    }
+
+    /// Called in a calm moment: gives back, locks again, rehearses. Once.
+    pub(crate) fn settle(
+        &mut self,
+        proc: &mut Proc,
+        waiter: &Waiter,
+        policy: &Policy,
+        now: Moment,
+    ) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.due = None;
+        // What is locked cannot be given back. Where it cannot be, it stays as it was.
+        if own::unlock_memory().is_ok() {
+            let _more_stays = footprint::give_back();
+            let _said_at_the_start = own::lock_memory();
+            own::touch_stack();
+        }
+        rehearse(proc, waiter, policy);
+    }
+}
+
+/// Goes the way from a storm to a signal, without a storm and without a signal
+/// that does anything.
+fn rehearse(proc: &mut Proc, waiter: &Waiter, policy: &Policy) {
+    let pid = own::own_pid();
+    let Ok(stat) = proc.stat(pid) else { return };
+    let id = ProcessId { pid, start_ticks: stat.start_ticks };
+    let _chosen = decide_in_a_storm(policy);
+    let _no_connection = proc.has_connection(pid);
+    if let Ok(target) = Target::open(proc, id) {
+        let _nobody_waits = waiter.add(&target, Interest::Readable, VICTIM);
+        // SIGCONT, of all signals the one that a running process takes no notice of.
+        let _it_runs = target.resume();
+        let _not_dying = target.reap();
+        let _not_ended = target.has_ended();
+    }
+}
+
+/// Decides about a node that is made up: everything is used up, and one process may go. Says whether
+/// it would have gone.
+fn decide_in_a_storm(policy: &Policy) -> bool {
+    let mut chosen = false;
+    let mut actions = Vec::with_capacity(8);
+    let mut state = State::new(0, 0);
+    let total = Kib::from_mib(1024);
+    let process = Process {
+        id: ProcessId { pid: i32::MAX, start_ticks: 1 },
+        class: Class::Expendable,
+        rss: total.percent(50),
+        gives_back: total.percent(50),
+        ..Process::default()
+    };
+    let mut snapshot = Snapshot {
+        memory: Memory { total, ..Memory::default() },
+        processes: vec![process],
+        ..Snapshot::default()
+    };
+    // The second look has a rate to go by, the third follows the signal.
+    for second in 1..=3 {
+        snapshot.at = Moment(second * 1_000_000_000);
+        snapshot.scanned = snapshot.at;
+        decide(&mut state, &snapshot, policy, &mut actions);
+        chosen |= actions.iter().any(|a| matches!(a, Action::Relieve(v) if v.process.is_some()));
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_rehearsal_goes_as_far_as_a_signal_and_ends_nobody() {
+        let policy = Policy::built_in();
+        assert!(decide_in_a_storm(&policy));
+        let mut proc = Proc::open(Path::new("/")).unwrap();
+        let waiter = Waiter::new(4).unwrap();
+        rehearse(&mut proc, &waiter, &policy);
+        assert_eq!(waiter_is_quiet(waiter), Some(0), "nothing of it is left to wait for");
+    }
+
+    fn waiter_is_quiet(mut waiter: Waiter) -> Option<usize> {
+        waiter.wait(Some(Duration::ZERO)).ok().map(Iterator::count)
+    }
+
+    #[test]
+    fn memory_is_settled_once_and_not_at_the_start() {
+        let mut proc = Proc::open(Path::new("/")).unwrap();
+        let (waiter, policy) = (Waiter::new(4).unwrap(), Policy::built_in());
+        let mut settling = Settling::new(true);
+        settling.settle(&mut proc, &waiter, &policy, own::now());
+        assert!(settling.due.is_some());
+        settling.settle(&mut proc, &waiter, &policy, own::now().after(SETTLED));
+        assert!(settling.due.is_none());
+    }
+}

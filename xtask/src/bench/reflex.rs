@@ -1,0 +1,270 @@
+//! `cargo xtask bench reflex`: from the kernel's kill in a zone to the guard's signal, by the kernel's own
+//! clock and by the guard's.
+//!
+//! The kernel kills in a memory cgroup of the bench's own that is made too small: the machine as a whole is
+//! never short. Needs cgroup v1's memory controller or v2's, tracefs and root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use headroom_api::journal::{self, Entry};
+
+use super::choose::Sleepers;
+use super::figures::{Figures, load};
+use super::guard::{self, Guard};
+use super::trace::{Happened, Trace};
+use super::{measure, write_section};
+use crate::{Outcome, say};
+
+/// Small enough to be full in a moment, large enough for a victim beside it.
+const LIMIT: &str = "100663296";
+/// Kills count for a second: only after that is the next one news.
+const BETWEEN: Duration = Duration::from_millis(1300);
+/// After this a victim holds what it is to hold.
+const FILLED: Duration = Duration::from_millis(300);
+/// What the guard is given to act, and the victim to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often the kernel is made to kill
+    #[arg(long, default_value_t = 100)]
+    rounds: usize,
+    /// So many sleeping processes beside, which are looked at before each choice
+    #[arg(long, default_value_t = 2000)]
+    sleepers: usize,
+}
+
+/// What came of all rounds.
+#[derive(Default)]
+struct Found {
+    kill_to_signal: Figures,
+    wake_to_signal: Figures,
+    own: Figures,
+    missed: usize,
+}
+
+/// Measures and writes the section.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let program = guard::build()?;
+    let before = load();
+    let alone = measure_with(&program, args.rounds, 0)?;
+    let crowded = measure_with(&program, args.rounds.div_ceil(4), args.sleepers)?;
+    let row = |what: &str, figures: &Figures| {
+        format!("| {what} | {} | {} |\n", figures.count(), figures.cells_in_ms())
+    };
+    let mut table =
+        "| from ... to | measured | p50 | p99 | most |\n|---|---|---|---|---|\n".to_owned();
+    for (found, beside) in [(&alone, String::new()), (&crowded, crowd(args.sleepers))] {
+        table += &row(&format!("the kernel's kill to the signal{beside}"), &found.kill_to_signal);
+        table += &row(&format!("the guard's wake-up to the signal{beside}"), &found.wake_to_signal);
+        table += &row(&format!("the guard's own measure{beside}"), &found.own);
+    }
+    let section = format!(
+        "## The reflex\n\n`cargo xtask bench reflex --rounds {} --sleepers {}`; goal: p50 ≤ 1 ms, p99 ≤ 5 ms \
+         on an idle machine.\n\n{}; load {before} before, {} after (it is shared).\n\n{table}\nThe kernel's \
+         kill is the tracepoint `oom:mark_victim` in a memory cgroup that is too small, the wake-up \
+         `sched:sched_waking`, the signal `signal:signal_generate`. Kills that no signal followed: {}.\n",
+        args.rounds,
+        args.sleepers,
+        measure::machine(),
+        load(),
+        alone.missed + crowded.missed,
+    );
+    write_section("reflex", &section)?;
+    say(&section);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn crowd(sleepers: usize) -> String {
+    format!(", {sleepers} processes beside")
+}
+
+fn measure_with(program: &Path, rounds: usize, sleepers: usize) -> Result<Found> {
+    let zone = Zone::make()?;
+    let mark = std::process::id();
+    let _crowd = Sleepers::start(sleepers)?;
+    let guard = Guard::start(program, &policy(&zone, mark))?;
+    let waking = format!("pid=={}", guard.pid());
+    let trace = Trace::of(&[
+        ("oom/mark_victim", ""),
+        ("signal/signal_generate", "sig==15||sig==9"),
+        ("sched/sched_waking", &waking),
+    ])?;
+    let mut found = Found::default();
+    for round in 0..rounds {
+        thread::sleep(BETWEEN);
+        let mut victim = zone.victim(mark)?;
+        thread::sleep(FILLED);
+        trace.take()?;
+        let mut hog = zone.hog()?;
+        hog.wait()?;
+        let ended = ends_within(&mut victim, PATIENCE)?;
+        if !ended {
+            drop(victim.kill());
+            drop(victim.wait());
+        }
+        let happened = trace.take()?;
+        match judge(&happened, hog.id(), victim.id()) {
+            Some((kill, wake)) if ended => {
+                found.kill_to_signal.push(kill);
+                found.wake_to_signal.push(wake);
+            }
+            _ => found.missed += 1,
+        }
+        if round % 25 == 24 {
+            say(&format!("reflex: {} of {rounds}, {} missed", round + 1, found.missed));
+        }
+    }
+    let journal = journal::read(&guard.journal()).context("reading the guard's journal")?;
+    for record in &journal.records {
+        if let Entry::Verdict(verdict) = &record.entry
+            && let Some(micros) = verdict.reflex_us
+        {
+            found.own.push_micros(micros);
+        }
+    }
+    if found.kill_to_signal.count() == 0 {
+        bail!("no kill was answered; the guard said:\n{}", guard.log());
+    }
+    Ok(found)
+}
+
+/// From the kernel's kill of `hog` to the signal to `victim`, and from the guard's last wake-up before
+/// that signal, in µs.
+fn judge(happened: &[Happened], hog: u32, victim: u32) -> Option<(f64, f64)> {
+    let kill =
+        happened.iter().find(|h| h.what == "mark_victim" && h.number("pid") == Some(hog.into()))?;
+    let signal = happened.iter().find(|h| {
+        h.at_us > kill.at_us
+            && h.what == "signal_generate"
+            && h.number("pid") == Some(victim.into())
+    })?;
+    let wake = happened
+        .iter()
+        .find(|h| h.what == "sched_waking" && h.at_us > kill.at_us)
+        .filter(|h| h.at_us < signal.at_us)?;
+    Some((signal.at_us - kill.at_us, signal.at_us - wake.at_us))
+}
+
+fn ends_within(child: &mut Child, time: Duration) -> Result<bool> {
+    for _ in 0..time.as_millis() {
+        if child.try_wait()?.is_some() {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(false)
+}
+
+/// One kill in the zone calls for relief, nothing else does; only the victims may go.
+fn policy(zone: &Zone, mark: u32) -> String {
+    format!(
+        r#"
+        [strict]
+        floor = "0%"
+        floor_min = "0MiB"
+        horizon = "0s"
+        kernel_kills = 1
+        stall = "100%"
+        minimum_gain = "4MiB"
+        pause_limit = "0s"
+        [[zone]]
+        cgroup = "{}"
+        [[rule]]
+        name = "victim"
+        class = "expendable"
+        command = ["*count={mark} *"]
+        [[rule]]
+        name = "everybody-else"
+        class = "system"
+        comm = ["*"]
+        "#,
+        zone.path
+    )
+}
+
+/// A memory cgroup below this process's own, removed when it is dropped.
+struct Zone {
+    folder: PathBuf,
+    /// Below the hierarchy's root, as the policy names it.
+    path: String,
+}
+
+impl Zone {
+    fn make() -> Result<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").context("reading /proc/self/cgroup")?;
+        let of =
+            |mark: &str| own.lines().find_map(|line| line.split_once(mark)).map(|(_, path)| path);
+        let name = format!("headroom-bench-{}", std::process::id());
+        let (root, own, limit) = match (of(":memory:"), of("0::")) {
+            (Some(own), _) => ("/sys/fs/cgroup/memory", own, "memory.limit_in_bytes"),
+            (None, Some(own)) => ("/sys/fs/cgroup", own, "memory.max"),
+            (None, None) => bail!("no memory cgroups here"),
+        };
+        let path = format!("{}/{name}", own.trim_matches('/'));
+        let path = path.trim_matches('/').to_owned();
+        let folder = Path::new(root).join(&path);
+        fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let zone = Self { folder, path };
+        fs::write(zone.folder.join(limit), LIMIT).context("setting the zone's limit")?;
+        Ok(zone)
+    }
+
+    /// Runs a shell's line in the zone.
+    fn run(&self, line: &str, stdout: Stdio) -> Result<Child> {
+        let procs = self.folder.join("cgroup.procs");
+        let script = format!("echo $$ > '{}'; {line}", procs.display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null()).stdout(stdout);
+        command.spawn().context("starting sh")
+    }
+
+    /// Holds 16 MiB and waits, since nobody reads what it writes.
+    fn victim(&self, mark: u32) -> Result<Child> {
+        let line = format!("exec dd if=/dev/zero bs=16M count={mark} status=none");
+        self.run(&line, Stdio::piped())
+    }
+
+    /// Takes memory without end: tail keeps a line until it is whole. The kernel takes it first.
+    fn hog(&self) -> Result<Child> {
+        self.run("echo 1000 > /proc/self/oom_score_adj; exec tail /dev/zero", Stdio::null())
+    }
+}
+
+impl Drop for Zone {
+    fn drop(&mut self) {
+        // The kernel takes a moment to let go of what ended in it.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.folder).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        say(&format!("could not remove {}", self.folder.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_counts_from_the_kill_and_from_the_first_wake_up_after_it() {
+        let lines = [
+            "g-1 [0] d. 9.999000: sched_waking: comm=g pid=1 prio=100",
+            "x-2 [0] d. 10.000000: mark_victim: pid=50 comm=tail",
+            "x-2 [0] d. 10.000100: sched_waking: comm=g pid=1 prio=100",
+            "g-1 [0] d. 10.000900: signal_generate: sig=9 errno=0 code=0 comm=dd pid=60 grp=1 res=0",
+        ];
+        let happened: Vec<_> = lines.iter().filter_map(|line| Happened::parse(line)).collect();
+        let (kill, wake) = judge(&happened, 50, 60).unwrap();
+        assert!((kill - 900.0).abs() < 1.0 && (wake - 800.0).abs() < 1.0, "{kill} {wake}");
+        assert_eq!(judge(&happened, 51, 60), None);
+    }
+}

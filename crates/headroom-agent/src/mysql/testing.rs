@@ -17,6 +17,21 @@ pub(crate) struct MariaDb {
     pool_mib: u64,
 }
 
+/// Fills a fresh data folder; what the program said, when it failed.
+fn install(data: &std::path::Path) -> Result<(), String> {
+    let _of_an_earlier_try = std::fs::remove_dir_all(data);
+    std::fs::create_dir(data).unwrap();
+    let mut install = Command::new("mariadb-install-db");
+    install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+    install.arg(format!("--datadir={}", data.display())).arg(format!("--user={}", user()));
+    let output = install.stdin(Stdio::null()).output().unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_dir_all(data);
+    Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
 impl MariaDb {
     /// Starts one; `None` where there is none, and then that is said.
     pub(crate) fn start(pool_mib: u64) -> Option<Self> {
@@ -24,17 +39,15 @@ impl MariaDb {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("headroom-db").tempdir().unwrap();
+        // One at a time: on a busy machine several of them at once run into each other's time limits.
+        static INSTALLS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let one_at_a_time = INSTALLS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let data = dir.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        let mut install = Command::new("mariadb-install-db");
-        install.args([
-            "--no-defaults",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ]);
-        install.arg(format!("--datadir={}", data.display())).arg(format!("--user={}", user()));
-        let installed = install.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert!(installed.success(), "mariadb-install-db: {installed}");
+        let tries = (0..3).map(|_| install(&data));
+        let mut failures = tries.map_while(Result::err);
+        let problem = failures.by_ref().last();
+        assert!(data.join("mysql").exists(), "mariadb-install-db: {problem:?}");
+        drop(one_at_a_time);
         let mut server = Self { dir, server: None, pool_mib };
         server.begin();
         Some(server)

@@ -38,6 +38,8 @@ pub(crate) fn install() -> Result<()> {
         return Ok(());
     }
     say(&format!("installing {}", packages.join(" ")));
+    // On a fresh machine the lists may be old or missing; if they cannot be had the next step says so.
+    let _said_by_the_next = Command::new("apt-get").args(["update", "-q"]).status();
     let mut command = Command::new("apt-get");
     command
         .args(["-o", "DPkg::Lock::Timeout=600", "install", "-y", "-q", "--no-install-recommends"])

@@ -72,7 +72,7 @@ impl Senses {
                 *reader = None;
             }
         }
-        self.table.hasty = self.is_short(policy, before);
+        self.table.set_hasty(self.is_short(policy, before));
         Ok(())
     }
 

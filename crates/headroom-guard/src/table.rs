@@ -52,8 +52,8 @@ pub(crate) struct Table {
     /// Memory is short: few command lines are read. The kernel reads them under the process's mmap lock
     /// (fs/proc/base.c, mm/memory.c `access_remote_vm`), which that process may hold for seconds while it
     /// waits for memory itself; everything else that is read here takes no such lock.
-    pub(crate) hasty: bool,
-    /// Command lines that may yet be read in this scan.
+    hasty: bool,
+    /// Command lines that may yet be read before the next look.
     names_left: u32,
     /// After one that took long none is read before this.
     names_again: Moment,
@@ -135,11 +135,12 @@ impl Table {
             Process { id, ..Process::default() },
             Memo { first_seen: now, examined: now, nameless: false },
         ));
-        let (hasty, renamed) = (!self.may_read_name(now), process.comm != stat.comm);
         let parent = at_pid(&snapshot.processes, stat.parent).copied();
-        let kin = Kin { parent, session: stat.session, granted: &self.granted, hasty, renamed };
-        let process = examine(proc, updated(process, &stat), policy, &kin);
-        let memo = Memo { examined: now, nameless: hasty, ..memo };
+        let renamed = process.comm != stat.comm;
+        let process = updated(process, &stat);
+        let (process, nameless) =
+            self.examine(proc, process, policy, parent, stat.session, renamed);
+        let memo = Memo { examined: now, nameless, ..memo };
         match place {
             Ok(at) => {
                 snapshot.processes.get_mut(at).into_iter().for_each(|p| *p = process);
@@ -155,14 +156,35 @@ impl Table {
         Some(process)
     }
 
-    /// Whether one more command line may be read now.
-    fn may_read_name(&mut self, now: Moment) -> bool {
-        if !self.hasty {
-            return true;
-        }
-        let may = self.names_left > 0 && now >= self.names_again;
+    /// Takes in whether memory is short, as each look finds it.
+    pub(crate) const fn set_hasty(&mut self, hasty: bool) {
+        self.hasty = hasty;
+        self.names_left = if hasty { NAMES } else { u32::MAX };
+    }
+
+    /// Examines a process, at a scan or at its birth, and says whether its command line was left out for
+    /// haste. One that took long is the last for a while.
+    fn examine(
+        &mut self,
+        proc: &mut Proc,
+        process: Process,
+        policy: &Policy,
+        parent: Option<Process>,
+        session: i32,
+        renamed: bool,
+    ) -> (Process, bool) {
+        let began = own::now();
+        let nameless = self.hasty && (self.names_left == 0 || began < self.names_again);
         self.names_left = self.names_left.saturating_sub(1);
-        may
+        let kin = Kin { parent, session, granted: &self.granted, hasty: nameless, renamed };
+        let examined = examine(proc, process, policy, &kin);
+        if self.hasty {
+            let ended = own::now();
+            if ended.since(began) > LONG {
+                self.names_again = ended.after(NOT_AGAIN);
+            }
+        }
+        (examined, nameless)
     }
 
     /// Takes a process out that has ended.
@@ -195,7 +217,6 @@ impl Table {
         self.next_memos.clear();
         self.malformed = 0;
         self.forbidden = 0;
-        self.names_left = if self.hasty { NAMES } else { u32::MAX };
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
         for at in 0..self.pids.len() {
@@ -224,7 +245,6 @@ impl Table {
                 examined: Moment::default(),
                 nameless: false,
             });
-
             let (process, memo) = match before {
                 Some(p)
                     if !(is_due(p, &stat, memo, now) || (memo.nameless && self.names_left > 0)) =>
@@ -236,17 +256,11 @@ impl Table {
                     let parent = at_pid(&self.next_processes, stat.parent)
                         .or_else(|| at_pid(&snapshot.processes, stat.parent))
                         .copied();
-                    let hasty = !self.may_read_name(now);
-                    let granted = &self.granted;
                     let renamed = before.is_some_and(|before| before.comm != stat.comm);
-                    let session = stat.session;
-                    let kin = Kin { parent, session, granted, hasty, renamed };
-                    let began = own::now();
-                    let examined = examine(proc, updated(fresh, &stat), policy, &kin);
-                    if self.hasty && own::now().since(began) > LONG {
-                        self.names_again = own::now().after(NOT_AGAIN);
-                    }
-                    (examined, Memo { examined: now, nameless: hasty, ..memo })
+                    let process = updated(fresh, &stat);
+                    let (process, nameless) =
+                        self.examine(proc, process, policy, parent, stat.session, renamed);
+                    (process, Memo { examined: now, nameless, ..memo })
                 }
             };
             let process = weigh(proc, process, swap);

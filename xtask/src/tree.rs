@@ -30,6 +30,12 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> 
     command
 }
 
+/// The command line, built for release.
+pub(crate) fn release_headroom() -> Result<PathBuf> {
+    check(&mut cargo(["build", "--release", "--quiet", "--package", "headroom-cli"]))?;
+    Ok(root().join("target/release/headroom"))
+}
+
 /// Runs a command to its end, an error if it fails.
 pub(crate) fn check(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();

@@ -46,16 +46,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     make(&folder, args)?;
     let headroom = match &args.headroom {
         Some(program) => program.clone(),
-        None => {
-            tree::check(&mut tree::cargo([
-                "build",
-                "--release",
-                "--quiet",
-                "--package",
-                "headroom-cli",
-            ]))?;
-            tree::root().join("target/release/headroom")
-        }
+        None => tree::release_headroom()?,
     };
     let empty = tempfile::tempdir()?;
     let (dir, root) = (folder.display(), empty.path().display());

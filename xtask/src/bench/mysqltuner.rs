@@ -39,16 +39,7 @@ const AT_ONCE: u64 = 4;
 pub(crate) fn run(args: &Args) -> Outcome {
     let headroom = match &args.headroom {
         Some(program) => program.clone(),
-        None => {
-            tree::check(&mut tree::cargo([
-                "build",
-                "--release",
-                "--quiet",
-                "--package",
-                "headroom-cli",
-            ]))?;
-            tree::root().join("target/release/headroom")
-        }
+        None => tree::release_headroom()?,
     };
     let folder = tempfile::Builder::new().prefix("headroom-bench-").tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;

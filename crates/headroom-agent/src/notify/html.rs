@@ -2,23 +2,8 @@
 //! picture, no script, no link: nothing is fetched from anywhere and nothing leads anywhere.
 
 use headroom_api::notice::{Notice, NoticeKind};
+use headroom_core::text::escaped;
 use headroom_core::words::notice as words;
-
-/// Text made harmless in HTML, in elements and in quoted attributes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// The whole document. Styles stand in the elements, since mail programs drop style sheets.
 pub(super) fn document(notice: &Notice) -> String {

@@ -2,23 +2,13 @@
 
 use std::fmt::Write;
 
+use headroom_core::text::escaped;
+
 use crate::print::harmless;
 
 /// Text as it may stand between tags and in quoted attributes.
 pub(super) fn esc(text: &str) -> String {
-    let text = harmless(text);
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    escaped(&harmless(text))
 }
 
 /// The same with what stands between backticks set as code.

@@ -24,3 +24,4 @@ pub mod setup;
 pub mod status;
 pub mod time;
 pub mod tokens;
+pub mod trial;

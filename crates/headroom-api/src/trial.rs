@@ -1,0 +1,251 @@
+//! A pause on trial: what the guard and the agent tell each other about jobs that are stopped and have
+//! connections open.
+//!
+//! The guard writes `held` in its runtime directory: who is stopped, since when, and whether a
+//! connection is open behind which it could hold a lock. The agent looks at the database for as long
+//! as anybody is in there who has one, and answers in `holders` in its own runtime directory. Both
+//! are small files of fixed size in memory, written in one call and never renamed, so that neither
+//! program waits for the other, and the guard needs no answer: an old, torn or missing one is none.
+
+use headroom_core::snapshot::{Moment, ProcessId};
+
+/// The guard's file in its runtime directory.
+pub const HELD: &str = "held";
+/// The agent's file in its runtime directory.
+pub const HOLDERS: &str = "holders";
+
+/// Processes that can be held at once.
+pub const MOST_HELD: usize = 128;
+/// Processes one answer can speak of; those asked for last come first.
+pub const MOST_TOLD: usize = 64;
+
+/// Bytes of one place in [`HELD`]: pid, start time, when it was stopped, flags; little-endian.
+pub const PLACE: usize = 32;
+/// Bytes of [`HELD`].
+pub const HELD_LEN: usize = MOST_HELD * PLACE;
+
+/// A process that is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which one.
+    pub id: ProcessId,
+    /// When it was stopped (`CLOCK_BOOTTIME`).
+    pub since: Moment,
+    /// It has connections open: its pause is on trial.
+    pub connected: bool,
+}
+
+impl Held {
+    /// The bytes of a place; `None` empties it.
+    #[must_use]
+    pub fn encode(held: Option<Self>) -> [u8; PLACE] {
+        let mut bytes = [0; PLACE];
+        if let Some(held) = held {
+            bytes[..8].copy_from_slice(&i64::from(held.id.pid).to_le_bytes());
+            bytes[8..16].copy_from_slice(&held.id.start_ticks.to_le_bytes());
+            bytes[16..24].copy_from_slice(&held.since.0.to_le_bytes());
+            bytes[24] = u8::from(held.connected);
+        }
+        bytes
+    }
+
+    /// What a place says; `None` when it is empty.
+    #[must_use]
+    pub fn decode(place: &[u8]) -> Option<Self> {
+        let pid = i64::from_le_bytes(field(place, 0)?);
+        let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0)?;
+        Some(Self {
+            id: ProcessId { pid, start_ticks: u64::from_le_bytes(field(place, 8)?) },
+            since: Moment(u64::from_le_bytes(field(place, 16)?)),
+            connected: place.get(24)? & 1 != 0,
+        })
+    }
+
+    /// All that a file of this form holds.
+    pub fn all(file: &[u8]) -> impl Iterator<Item = Self> {
+        file.chunks(PLACE).filter_map(Self::decode)
+    }
+}
+
+/// What the agent found out about a stopped process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// All its connections are accounted for, and none holds anything.
+    Nothing,
+    /// It holds, or may hold, a lock: a transaction, a table, metadata, a user's lock, or a statement
+    /// of it is still under way and may get one.
+    Lock,
+    /// It holds, or may hold, what somebody waits for right now.
+    Waited,
+}
+
+/// One line of the agent's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Of whom.
+    pub id: ProcessId,
+    /// Of which stop, as [`Held::since`] says.
+    pub since: Moment,
+    /// What it holds.
+    pub holding: Holding,
+}
+
+/// Bytes of the head of [`HOLDERS`]: mark, sum of all that follows it, when it was found out, number of
+/// lines.
+const HEAD: usize = 24;
+/// Bytes of one line: pid, start time, the stop it speaks of, what is held.
+const LINE: usize = 32;
+/// Bytes of [`HOLDERS`].
+pub const HOLDERS_LEN: usize = HEAD + MOST_TOLD * LINE;
+const MARK: [u8; 4] = *b"HRH1";
+
+/// The agent's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holders {
+    /// When the database was asked (`CLOCK_BOOTTIME`), taken before the question.
+    pub asked: Moment,
+    /// What was found out.
+    pub told: Lines,
+}
+
+/// At most [`MOST_TOLD`] lines, in places of fixed number, so that reading an answer allocates nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines([Option<Told>; MOST_TOLD]);
+
+impl Lines {
+    /// Adds one; false when all places are taken.
+    pub fn push(&mut self, told: Told) -> bool {
+        let place = self.0.iter_mut().find(|line| line.is_none());
+        place.map(|place| *place = Some(told)).is_some()
+    }
+
+    /// Those that are there.
+    pub fn iter(&self) -> impl Iterator<Item = &Told> {
+        self.0.iter().flatten()
+    }
+}
+
+impl Holders {
+    /// An answer that says nothing yet.
+    #[must_use]
+    pub const fn at(asked: Moment) -> Self {
+        Self { asked, told: Lines([None; MOST_TOLD]) }
+    }
+
+    /// The bytes of the whole file.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HOLDERS_LEN] {
+        let mut bytes = [0; HOLDERS_LEN];
+        bytes[8..16].copy_from_slice(&self.asked.0.to_le_bytes());
+        let mut count: u64 = 0;
+        for (told, line) in self.told.iter().zip(bytes[HEAD..].chunks_mut(LINE)) {
+            line[..8].copy_from_slice(&i64::from(told.id.pid).to_le_bytes());
+            line[8..16].copy_from_slice(&told.id.start_ticks.to_le_bytes());
+            line[16..24].copy_from_slice(&told.since.0.to_le_bytes());
+            line[24] = match told.holding {
+                Holding::Nothing => 1,
+                Holding::Lock => 2,
+                Holding::Waited => 3,
+            };
+            count += 1;
+        }
+        bytes[16..24].copy_from_slice(&count.to_le_bytes());
+        let sum = crc32fast::hash(&bytes[8..]);
+        bytes[..4].copy_from_slice(&MARK);
+        bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// What a file says; `None` when it is torn, of another form, or says what cannot be.
+    #[must_use]
+    pub fn decode(file: &[u8]) -> Option<Self> {
+        let file = file.get(..HOLDERS_LEN)?;
+        let sum = u32::from_le_bytes(field(file, 4)?);
+        if file.get(..4)? != MARK || crc32fast::hash(file.get(8..)?) != sum {
+            return None;
+        }
+        let count = usize::try_from(u64::from_le_bytes(field(file, 16)?)).ok()?;
+        let mut holders = Self::at(Moment(u64::from_le_bytes(field(file, 8)?)));
+        for line in file.get(HEAD..)?.chunks(LINE).take(count) {
+            let pid = i32::try_from(i64::from_le_bytes(field(line, 0)?)).ok()?;
+            let holding = match line.get(24)? {
+                1 => Holding::Nothing,
+                2 => Holding::Lock,
+                3 => Holding::Waited,
+                _ => return None,
+            };
+            holders.told.push(Told {
+                id: ProcessId { pid, start_ticks: u64::from_le_bytes(field(line, 8)?) },
+                since: Moment(u64::from_le_bytes(field(line, 16)?)),
+                holding,
+            });
+        }
+        Some(holders)
+    }
+
+    /// What is said of this stop of this process.
+    #[must_use]
+    pub fn of(&self, held: &Held) -> Option<Holding> {
+        let line = self.told.iter().find(|t| t.id == held.id && t.since == held.since);
+        line.map(|told| told.holding)
+    }
+}
+
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ProcessId = ProcessId { pid: 4711, start_ticks: 99 };
+
+    #[test]
+    fn who_is_held_is_read_as_it_was_written() {
+        let held = Held { id: ID, since: Moment(5), connected: true };
+        assert_eq!(Held::decode(&Held::encode(Some(held))), Some(held));
+        assert_eq!(Held::decode(&Held::encode(None)), None);
+        assert_eq!(Held::decode(&[1; 7]), None);
+        let mut file = Held::encode(None).to_vec();
+        file.extend(Held::encode(Some(held)));
+        assert_eq!(Held::all(&file).collect::<Vec<_>>(), [held]);
+    }
+
+    #[test]
+    fn an_answer_speaks_of_one_stop_alone() {
+        let mut holders = Holders::at(Moment(7));
+        for (since, holding) in [(5, Holding::Nothing), (6, Holding::Lock), (8, Holding::Waited)] {
+            assert!(holders.told.push(Told { id: ID, since: Moment(since), holding }));
+        }
+        let read = Holders::decode(&holders.encode()).unwrap();
+        assert_eq!(read, holders);
+        let of = |since| read.of(&Held { id: ID, since: Moment(since), connected: true });
+        assert_eq!(of(5), Some(Holding::Nothing));
+        assert_eq!(of(6), Some(Holding::Lock));
+        assert_eq!(of(8), Some(Holding::Waited));
+        assert_eq!(of(9), None);
+    }
+
+    #[test]
+    fn a_torn_or_foreign_answer_is_none() {
+        let mut holders = Holders::at(Moment(7));
+        holders.told.push(Told { id: ID, since: Moment(5), holding: Holding::Nothing });
+        let whole = holders.encode();
+        for at in 0..HEAD + LINE {
+            let mut torn = whole;
+            torn[at] ^= 0x40;
+            assert_eq!(Holders::decode(&torn), None, "byte {at}");
+        }
+        assert_eq!(Holders::decode(&whole[..HOLDERS_LEN - 1]), None);
+        assert_eq!(Holders::decode(&[]), None);
+    }
+
+    #[test]
+    fn a_full_answer_takes_no_more() {
+        let mut holders = Holders::at(Moment(1));
+        let told = Told { id: ID, since: Moment(5), holding: Holding::Nothing };
+        assert_eq!((0..100).filter(|_| holders.told.push(told)).count(), MOST_TOLD);
+        assert_eq!(Holders::decode(&holders.encode()), Some(holders));
+    }
+}

@@ -124,8 +124,10 @@ impl State {
         for zone in &mut self.zones {
             zone.relief.report(id, what, at);
         }
-        if matches!(what, Report::Refused | Report::MayHoldLock) {
-            self.admission.note_refused(id, at);
+        match what {
+            Report::Refused => self.admission.note_refused(id, at),
+            Report::OnTrial => self.admission.note_on_trial(id),
+            Report::Signalled | Report::Vanished | Report::Ended => {}
         }
     }
 }

@@ -79,10 +79,10 @@ impl ZoneRelief {
             return;
         }
         let ending = match what {
-            Report::Signalled => return,
+            Report::Signalled | Report::OnTrial => return,
             Report::Ended => Ending::Gone,
             Report::Vanished => Ending::Vanished,
-            Report::Refused | Report::MayHoldLock => {
+            Report::Refused => {
                 self.stuck = Some(id);
                 Ending::Refused
             }

@@ -40,7 +40,7 @@ const PAUSE_SHOWS: Duration = Duration::from_millis(150);
 /// A job that may hold a lock is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// Jobs that are kept track of; the rest is left to slaying.
-const MOST: usize = 128;
+pub(super) const MOST: usize = 128;
 /// Zones a job can be in, the machine included.
 const ZONES: usize = 9;
 
@@ -134,12 +134,12 @@ impl Admission {
         }
     }
 
-    /// It could not be paused, or must not be: it may hold what others wait for.
-    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) {
-        for job in self.jobs.iter_mut().filter(|j| j.process.id == id) {
-            job.held_since = None;
-            job.not_before = at.after(ASK_AGAIN);
-        }
+    /// It could not be paused, or must not be: it may hold what others wait for. Returns it if it was to
+    /// be paused.
+    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) -> Option<Process> {
+        let job = self.jobs.iter_mut().find(|j| j.process.id == id)?;
+        job.not_before = at.after(ASK_AGAIN);
+        job.held_since.take().map(|_| job.process)
     }
 
     /// Whether this scan was taken in already.

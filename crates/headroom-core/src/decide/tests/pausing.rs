@@ -92,6 +92,12 @@ fn a_connected_job_is_never_kept_waiting() {
         node.pass(Duration::from_millis(20));
     }
     assert!(!node.slain().is_empty(), "what may not wait and does not fit is slain");
+    let told = node.log.iter().filter(
+        |a| matches!(a, Action::Tell(o) if o.ending == Ending::MayHoldLock && o.incident > 0),
+    );
+    let (pauses, _) = counts(&node);
+    assert_eq!(told.count(), pauses, "each pause that came to nothing has its outcome");
+    assert!(pauses > 0);
 }
 
 #[test]

@@ -48,7 +48,7 @@ const TRUE_FOR: Duration = Duration::from_millis(500);
 /// Without word of it, a worker of the shop that waits for this long waits for the stopped job.
 const WORKER_WAITS: Duration = Duration::from_millis(100);
 /// Jobs that are kept track of; the rest is left to slaying.
-const MOST: usize = 128;
+pub(super) const MOST: usize = 128;
 /// Zones a job can be in, the machine included.
 const ZONES: usize = 9;
 
@@ -178,12 +178,11 @@ impl Admission {
         }
     }
 
-    /// It could not be paused.
-    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) {
-        for job in self.jobs.iter_mut().filter(|j| j.process.id == id) {
-            job.held_since = None;
-            job.not_before = at.after(ASK_AGAIN);
-        }
+    /// It could not be paused. Returns it if it was to be.
+    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) -> Option<Process> {
+        let job = self.jobs.iter_mut().find(|j| j.process.id == id)?;
+        job.not_before = at.after(ASK_AGAIN);
+        job.held_since.take().map(|_| job.process)
     }
 
     /// Whether this scan was taken in already.

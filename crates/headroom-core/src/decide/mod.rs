@@ -6,7 +6,9 @@
 //! (earlyoom's issues 121 and 309).
 
 mod admission;
+mod avoided;
 mod family;
+mod kills;
 mod kinds;
 mod rank;
 mod relief;
@@ -24,12 +26,13 @@ use core::time::Duration;
 pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 
-use crate::action::{Action, Measured, Report, Trigger};
+use crate::action::{Action, Ending, Measured, Outcome, Report, Trigger};
 use crate::policy::Policy;
 use crate::snapshot::{Moment, ProcessId, Snapshot, ZoneIndex};
 use crate::units::Kib;
 use admission::Admission;
 use family::Scratch;
+use kills::OwnKills;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
@@ -52,10 +55,13 @@ const SCAN_AT_REST: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct State {
     zones: Vec<Zone>,
+    kills: OwnKills,
     incident: Option<Incident>,
     last_incident: u64,
     scored: Moment,
     admission: Admission,
+    /// Pauses that came to nothing, to be told of.
+    refused: Vec<Outcome>,
     scratch: Scratch,
 }
 
@@ -79,7 +85,12 @@ impl State {
     /// A state for a policy with this many zones, that numbers its incidents from the last one on.
     #[must_use]
     pub fn new(zones: usize, last_incident: u64) -> Self {
-        let mut state = Self { last_incident, admission: Admission::new(), ..Self::default() };
+        let mut state = Self {
+            last_incident,
+            admission: Admission::new(),
+            refused: Vec::with_capacity(admission::MOST),
+            ..Self::default()
+        };
         state.zones.resize_with(zones + 1, Zone::default);
         state
     }
@@ -87,6 +98,7 @@ impl State {
     /// Makes room for another policy's zones; what was known of the machine stays.
     pub fn use_zones(&mut self, zones: usize) {
         self.zones.truncate(1);
+        self.kills.forget_zones();
         self.zones.resize_with(zones + 1, Zone::default);
     }
 
@@ -124,10 +136,29 @@ impl State {
         for zone in &mut self.zones {
             zone.relief.report(id, what, at);
         }
-        match what {
-            Report::Refused => self.admission.note_refused(id, at),
-            Report::OnTrial => self.admission.note_on_trial(id),
-            Report::Signalled | Report::Vanished | Report::Ended => {}
+        let ending = match what {
+            Report::Refused => Ending::Refused,
+            Report::OnTrial => return self.admission.note_on_trial(id),
+            Report::Signalled | Report::Ended | Report::Vanished => return,
+        };
+        if let Some(process) = self.admission.note_refused(id, at)
+            && self.refused.len() < admission::MOST
+        {
+            let available = self
+                .zones
+                .first()
+                .and_then(|zone| zone.measured)
+                .map_or(Kib::ZERO, |m| m.available);
+            self.refused.push(Outcome {
+                incident: self.incident.map_or(0, |i| i.number),
+                zone: ZoneIndex::ROOT,
+                process,
+                gives_back: Kib::ZERO,
+                ending,
+                took: Duration::ZERO,
+                available_before: available,
+                available_after: available,
+            });
         }
     }
 }
@@ -143,6 +174,7 @@ pub fn decide(
     actions.clear();
     let thresholds = policy.thresholds();
     sense_zones(state, snapshot, policy);
+    actions.extend(state.refused.drain(..).map(Action::Tell));
 
     // Jobs first: who can be made to wait need not be slain.
     let mut next = turns::admit(state, snapshot, policy, actions);
@@ -172,6 +204,9 @@ pub fn decide(
             spared,
         );
         let wait = step.wait;
+        if step.has_relieved() {
+            state.zones[index].history.answer();
+        }
         turns::take(state, snapshot, index, step, actions);
         let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
         storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
@@ -189,9 +224,10 @@ pub fn decide(
 }
 
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
+    let own = state.kills.note(snapshot);
     for (index, zone) in state.zones.iter_mut().enumerate() {
         match index.checked_sub(1) {
-            None => zone.history.note_machine(snapshot, policy.thresholds()),
+            None => zone.history.note_machine(snapshot, policy.thresholds(), own),
             Some(below) => match snapshot.zones.get(below).copied().flatten() {
                 Some(reading) => zone.history.note_cgroup(snapshot, &reading),
                 None => zone.history.forget(),

@@ -79,7 +79,7 @@ GRANT PROCESS, RELOAD, SUPER, CONNECTION ADMIN, REPLICA MONITOR ON *.* TO 'headr
 /// The same for MySQL 8.0 and later.
 pub const GRANTS_MYSQL: &str = "\
 -- MySQL 8.0 or later. The agent connects over the socket as the system user it runs as: no password.
-INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';  -- an error here means that it is there already
+INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';  -- an error here means that it is there already (mysql --force goes on)
 CREATE USER IF NOT EXISTS 'headroom'@'localhost' IDENTIFIED WITH auth_socket;
 -- PROCESS: see what runs and transactions. RELOAD: FLUSH TABLES. SYSTEM_VARIABLES_ADMIN: set
 -- innodb_buffer_pool_size. CONNECTION_ADMIN: end the query that holds the most. REPLICATION CLIENT:

@@ -194,4 +194,7 @@ pub struct Snapshot {
     pub scanned: Moment,
     /// The guard's own pid.
     pub own_pid: i32,
+    /// Whether the guard hears of each process that runs another program or becomes another user, so
+    /// that those are in `processes` without a scan.
+    pub births_heard: bool,
 }

@@ -166,6 +166,7 @@ impl Watch {
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
+        senses.snapshot.births_heard = births.are_heard();
         let log = open_log(options, &senses, &waiter, lacking);
         let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();

@@ -347,6 +347,7 @@ impl Watch {
     fn publish(&mut self) {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
+        shared.take_found(&mut about.missing);
         about.rss_kib = senses.proc.stat(pid).ok().map(|s| s.rss.0);
         about.cpu_ms = senses.proc.stat(pid).ok().map(|s| s.cpu_ticks * 10);
         shared.publish(|| View {

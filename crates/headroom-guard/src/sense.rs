@@ -9,6 +9,7 @@ use headroom_sys::own;
 use headroom_sys::proc::Proc;
 
 use crate::table::Table;
+use crate::trial::Trials;
 
 /// Everything that is read from.
 pub(crate) struct Senses {
@@ -35,6 +36,7 @@ impl Senses {
             snapshot: Snapshot {
                 own_pid: i32::try_from(std::process::id()).unwrap_or(0),
                 processes: Vec::with_capacity(1024),
+                trials: Trials::room(),
                 ..Snapshot::default()
             },
             zones: Vec::new(),

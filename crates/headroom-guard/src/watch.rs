@@ -29,6 +29,7 @@ use crate::sense::Senses;
 use crate::settle::Settling;
 use crate::start::watch_zones;
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
+use crate::trial::Trials;
 use crate::view::{Shared, View, measured_of};
 use crate::{Loaded, RELEASE};
 
@@ -103,6 +104,7 @@ pub(crate) struct Watch {
     pub(crate) state: State,
     pub(crate) hands: Hands,
     pub(crate) births: Births,
+    pub(crate) trials: Trials,
     pub(crate) recorder: Recorder,
     pub(crate) shared: Arc<Shared>,
     pub(crate) actions: Vec<Action>,
@@ -158,6 +160,8 @@ impl Watch {
             return Duration::from_secs(1);
         }
         self.take_in_grants();
+        let Self { trials, senses, hands, .. } = self;
+        trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
             if !self.actions.contains(&Action::Scan) {
@@ -232,13 +236,14 @@ impl Watch {
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
-                let proc = &mut self.senses.proc;
-                let report = self.hands.relieve(proc, &self.waiter, &verdict);
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                let report = self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
                 let now = own::now();
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);
                 }
-                let reflex = (report == Some(Report::Signalled)).then(|| now.since(self.woken));
+                let reflex = matches!(report, Some(Report::Signalled | Report::OnTrial))
+                    .then(|| now.since(self.woken));
                 self.recorder.happened(action, reflex);
             }
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {

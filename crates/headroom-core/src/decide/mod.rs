@@ -151,7 +151,7 @@ impl State {
         }
         let ending = match what {
             Report::Refused => Ending::Refused,
-            Report::MayHoldLock => Ending::MayHoldLock,
+            Report::OnTrial => return self.admission.note_on_trial(id),
             Report::Signalled | Report::Ended | Report::Vanished => return,
         };
         if let Some(process) = self.admission.note_refused(id, at)

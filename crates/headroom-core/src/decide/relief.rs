@@ -82,10 +82,10 @@ impl ZoneRelief {
             return;
         }
         let ending = match what {
-            Report::Signalled => return,
+            Report::Signalled | Report::OnTrial => return,
             Report::Ended => Ending::Gone,
             Report::Vanished => Ending::Vanished,
-            Report::Refused | Report::MayHoldLock => {
+            Report::Refused => {
                 self.avoided.add(id, at, ASK_AGAIN);
                 Ending::Refused
             }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::action::{Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::action::{Because, Ending, Measured, Outcome, Relief, Trigger, Verdict};
 use crate::units::Kib;
 
 /// Why relief began, with the figures that say so.
@@ -60,8 +60,23 @@ impl fmt::Display for Reason<'_> {
                     "may need {need} more and {room} is left for it; {headroom} above the floor"
                 );
             }
-            Relief::Thaw { waited } => {
-                return write!(f, "waited {} s; {headroom} above the floor", waited.as_secs());
+            Relief::Thaw { waited, because } => {
+                match because {
+                    Because::Room => {
+                        write!(f, "waited {} s; {headroom} above the floor", waited.as_secs())?;
+                    }
+                    Because::Lock => write!(
+                        f,
+                        "was stopped for {} ms and may hold a lock; it is asked to wait again soon",
+                        waited.as_millis()
+                    )?,
+                    Because::Waited => write!(
+                        f,
+                        "was stopped for {} ms and may hold what others wait for",
+                        waited.as_millis()
+                    )?,
+                }
+                return Ok(());
             }
             Relief::KillFamily { members, gives_back } => {
                 let cause = Cause(v.trigger, &v.measured);
@@ -136,7 +151,6 @@ impl fmt::Display for Result<'_> {
         match o.ending {
             Ending::Gone => write!(f, "gone after {} ms", o.took.as_millis())?,
             Ending::Vanished => write!(f, "had ended by itself")?,
-            Ending::MayHoldLock => write!(f, "runs on: it may hold what others wait for")?,
             Ending::Refused => write!(f, "could not be signalled: the kernel refused")?,
             Ending::Stuck => write!(f, "does not end: it sleeps uninterruptibly")?,
         }

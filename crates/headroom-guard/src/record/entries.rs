@@ -68,7 +68,7 @@ fn verdict_entry(
         },
         reason: reason(verdict, policy),
         waited_ms: match verdict.relief {
-            Relief::Thaw { waited } => Some(millis(waited)),
+            Relief::Thaw { waited, .. } => Some(millis(waited)),
             _ => None,
         },
         measured: measured_entry(&verdict.measured),

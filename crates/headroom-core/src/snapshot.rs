@@ -217,6 +217,9 @@ pub struct Snapshot {
     pub scanned: Moment,
     /// The guard's own pid.
     pub own_pid: i32,
+    /// Whether the guard hears of each process that runs another program or becomes another user, so
+    /// that those are in `processes` without a scan.
+    pub births_heard: bool,
     /// What was found out about stopped processes that could hold a lock.
     pub trials: Vec<Trial>,
     /// Since when a worker of an essential service waits without getting on; looked for only while

@@ -6,6 +6,9 @@
 //! child is root's until its setuid, php-fpm's worker is php-fpm. So there is nothing to set at a
 //! fork, the scan that comes before each choice finds the child, and half of all messages are saved.
 //!
+//! Nor are ends: each would wake the guard on a node at rest, and who has ended hurts nobody in the table.
+//! A few of those are taken out at each birth when the table gets full, the others at the next scan.
+//!
 //! Values are written here and not by `decide`, which looks at memory and walks over all processes:
 //! too much for each of a thousand execs a second. The core chooses them all the same, by
 //! [`Policy::score_to_set`].
@@ -25,7 +28,7 @@ use crate::tokens::BIRTH;
 use crate::view::missing;
 
 /// What is listened to.
-const KINDS: [Kind; 4] = [Kind::Exec, Kind::Uid, Kind::Comm, Kind::Exit];
+const KINDS: [Kind; 3] = [Kind::Exec, Kind::Uid, Kind::Comm];
 /// Processes examined in one go, each in some 50 µs: between two goes relief has its turn.
 const EXAMINED: usize = 16;
 /// Messages read in one go, each in about 1 µs.
@@ -122,6 +125,11 @@ impl Births {
         std::mem::replace(&mut self.newborn, false)
     }
 
+    /// Whether births are heard.
+    pub(crate) const fn are_heard(&self) -> bool {
+        self.connector.is_some()
+    }
+
     /// How long it may be left alone when nothing new is heard.
     pub(crate) const fn patience(&self) -> Duration {
         if self.resting || self.sweep.is_some() {
@@ -143,10 +151,12 @@ impl Births {
         policy: &Policy,
         hands: &mut Hands,
     ) {
-        let heard_all = self.hear(senses);
+        let heard_all = self.hear();
         self.rest(waiter, !heard_all);
         let now = own::now();
         while let Some(pid) = self.changed.pop() {
+            let Senses { proc, snapshot, table, .. } = &mut *senses;
+            table.make_room(proc, snapshot);
             let process = class_one(senses, policy, hands, pid, now);
             self.newborn |= process.is_some_and(|p| is_newborn(&p, now));
         }
@@ -168,16 +178,12 @@ impl Births {
         }
     }
 
-    /// Reads what happened, and says whether that was all. Who changed and then ended needs no look.
-    fn hear(&mut self, senses: &mut Senses) -> bool {
+    /// Reads what happened, and says whether that was all.
+    fn hear(&mut self) -> bool {
         let Some(connector) = &mut self.connector else { return true };
         for _ in 0..MESSAGES {
             match connector.next_event() {
                 Ok(None) => return true,
-                Ok(Some(Event::Happened { kind: Kind::Exit, pid })) => {
-                    self.changed.retain(|changed| *changed != pid);
-                    senses.table.forget(&mut senses.snapshot, pid);
-                }
                 Ok(Some(Event::Happened { pid, .. })) => {
                     if !self.changed.contains(&pid) {
                         self.changed.push(pid);

@@ -167,6 +167,7 @@ impl Watch {
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
+        senses.snapshot.births_heard = births.are_heard();
         let users = paths::under(&options.root, "/etc/passwd");
         let users = std::fs::read_to_string(users).unwrap_or_default();
         let agent = uid_of(&users, paths::AGENT_USER);

@@ -27,6 +27,10 @@ const NAMES: u32 = 8;
 const LONG: Duration = Duration::from_millis(20);
 /// ... none for this long.
 const NOT_AGAIN: Duration = Duration::from_secs(10);
+/// When the table is this full, in per cent, those that have ended are looked for ...
+const FULL: usize = 75;
+/// ... so many entries at each birth.
+const LOOKED_AT: usize = 4;
 /// Room for this many processes is kept at the least.
 const LEAST_ROOM: usize = 1024;
 
@@ -57,6 +61,8 @@ pub(crate) struct Table {
     names_left: u32,
     /// After one that took long none is read before this.
     names_again: Moment,
+    /// From which pid on those that have ended are looked for next.
+    look_from: i32,
     /// Entries of /proc that could not be understood in the last scan.
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
@@ -75,6 +81,7 @@ impl Table {
             hasty: false,
             names_left: 0,
             names_again: Moment::default(),
+            look_from: 0,
             malformed: 0,
             forbidden: 0,
             granted: Vec::with_capacity(protect::MOST),
@@ -187,8 +194,26 @@ impl Table {
         (examined, nameless)
     }
 
+    /// Where the table gets full, takes out some that have ended: births come faster than scans.
+    pub(crate) fn make_room(&mut self, proc: &mut Proc, snapshot: &mut Snapshot) {
+        if snapshot.processes.len() * 100 < snapshot.processes.capacity() * FULL {
+            return;
+        }
+        for _ in 0..LOOKED_AT {
+            let Some((process, _)) = self.next_from(snapshot, self.look_from) else {
+                self.look_from = 0;
+                return;
+            };
+            let pid = process.id.pid;
+            self.look_from = pid.saturating_add(1);
+            if matches!(proc.stat(pid), Err(ReadError::Gone)) {
+                self.forget(snapshot, pid);
+            }
+        }
+    }
+
     /// Takes a process out that has ended.
-    pub(crate) fn forget(&mut self, snapshot: &mut Snapshot, pid: i32) {
+    fn forget(&mut self, snapshot: &mut Snapshot, pid: i32) {
         if let Ok(at) = place(snapshot, pid) {
             snapshot.processes.remove(at);
             self.memos.remove(at);
@@ -411,4 +436,35 @@ pub(crate) fn class_total(processes: &[Process], class: Class) -> (u64, Kib) {
         .iter()
         .filter(|p| p.class == class)
         .fold((0, Kib::ZERO), |(count, rss), p| (count + 1, rss.saturating_add(p.rss)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_table_that_gets_full_makes_room_of_those_that_have_ended() {
+        let mut proc = Proc::open(Path::new("/")).unwrap();
+        let mut table = Table::new();
+        let mut snapshot = Snapshot { processes: Vec::with_capacity(16), ..Snapshot::default() };
+        let own = own::own_pid();
+        let ended = i32::MAX - 20;
+        let pids: Vec<_> = [own].into_iter().chain(ended..ended + 11).collect();
+        let push = |table: &mut Table, snapshot: &mut Snapshot, pid| {
+            let id = ProcessId { pid, start_ticks: 1 };
+            snapshot.processes.push(Process { id, ..Process::default() });
+            table.memos.push(Memo::default());
+        };
+        pids[..11].iter().for_each(|pid| push(&mut table, &mut snapshot, *pid));
+        table.make_room(&mut proc, &mut snapshot);
+        assert_eq!(snapshot.processes.len(), 11, "there is room enough");
+        push(&mut table, &mut snapshot, pids[11]);
+        for _ in 0..8 {
+            table.make_room(&mut proc, &mut snapshot);
+        }
+        assert_eq!(snapshot.processes.len(), table.memos.len());
+        assert!(snapshot.processes.len() < 12, "{}", snapshot.processes.len());
+        assert!(at_pid(&snapshot.processes, own).is_some(), "whoever lives stays");
+    }
 }

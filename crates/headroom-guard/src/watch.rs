@@ -39,6 +39,12 @@ const SCANS_A_TURN: u32 = 2;
 /// From one turn to the next when an expendable was born meanwhile.
 const NEWBORN_TURN: Duration = Duration::from_millis(50);
 
+/// A wait as at rest.
+const LONG_WAIT: Duration = Duration::from_millis(500);
+
+/// What `status` and `rank` show is no older than this.
+const SHOWN: Duration = Duration::from_secs(1);
+
 /// Records of the kernel's log read in one go.
 const LOG_RECORDS: u32 = 256;
 
@@ -161,8 +167,7 @@ impl Watch {
             if !self.actions.contains(&Action::Scan) {
                 break;
             }
-            if let Err(error) = self.senses.scan(&self.policy) {
-                self.recorder.note(Note::Say(format!("/proc: {error}").into()));
+            if !self.scan() {
                 break;
             }
             wait = self.decide_and_act();
@@ -183,9 +188,21 @@ impl Watch {
                 self.shared.want();
                 return Duration::ZERO;
             }
+            if self.senses.snapshot.at.since(self.senses.snapshot.scanned) >= SHOWN {
+                self.scan();
+            }
             self.publish();
         }
         wait
+    }
+
+    /// Scans the processes, and says whether that could be done.
+    fn scan(&mut self) -> bool {
+        let scanned = self.senses.scan(&self.policy);
+        if let Err(error) = &scanned {
+            self.recorder.note(Note::Say(format!("/proc: {error}").into()));
+        }
+        scanned.is_ok()
     }
 
     /// Looks at those anew who were protected, or are not any more, before anything is decided.
@@ -236,7 +253,9 @@ impl Watch {
     }
 
     /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
-    /// for a turn soon: ten of them at once must be seen while they are small.
+    /// for a turn soon, unless there is ample room: ten of them at once must be seen while they are small.
+    ///
+    /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
         let mut until = self.woken.after(at_most);
         loop {
@@ -248,11 +267,15 @@ impl Watch {
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
-            if births.take_newborn() {
+            if births.take_newborn() && !self.state.has_ample_room() {
                 until = until.min(self.woken.after(NEWBORN_TURN));
             }
             if let Some(line) = self.births.complaint() {
                 self.recorder.note(Note::Say(line.into()));
+            }
+            let half_over = own::now().since(self.woken) * 2 >= at_most;
+            if event == Event::Birth && at_most >= LONG_WAIT && half_over {
+                return Event::Tick;
             }
         }
     }
@@ -329,6 +352,7 @@ impl Watch {
     fn publish(&mut self) {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
+        shared.take_found(&mut about.missing);
         about.rss_kib = senses.proc.stat(pid).ok().map(|s| s.rss.0);
         about.cpu_ms = senses.proc.stat(pid).ok().map(|s| s.cpu_ticks * 10);
         shared.publish(|| View {

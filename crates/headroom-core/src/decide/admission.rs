@@ -130,6 +130,11 @@ impl Admission {
         self.jobs.iter().any(|j| j.held_since.is_some())
     }
 
+    /// Whether any job is kept track of.
+    pub(super) const fn watches_any(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
     /// Whether somebody was paused so short a time ago that it does not show yet.
     pub(super) fn paused_just_now(&self, now: Moment) -> bool {
         self.last_pause.is_some_and(|last| now.since(last) < PAUSE_SHOWS)

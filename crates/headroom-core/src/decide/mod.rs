@@ -50,6 +50,11 @@ const FASTEST_FILL_KIB_S: u64 = 512 * 1024;
 const STALE: Duration = Duration::from_millis(30);
 /// How often processes are looked at when nothing is short, so that new ones are classed.
 const SCAN_AT_REST: Duration = Duration::from_secs(1);
+/// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
+/// those hold that are not watched. While memory stands still, that is no news.
+const SCAN_HEARD: Duration = Duration::from_secs(10);
+/// Memory stands still when it changed by less than this since the last scan, or than a hundredth of all.
+const STILL: Kib = Kib::from_mib(8);
 
 /// What the guard remembers between two looks.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +64,8 @@ pub struct State {
     incident: Option<Incident>,
     last_incident: u64,
     scored: Moment,
+    /// What was available at the last scan.
+    scan: (Moment, Kib),
     admission: Admission,
     /// Pauses that came to nothing, to be told of.
     refused: Vec<Outcome>,
@@ -112,6 +119,12 @@ impl State {
     #[must_use]
     pub fn open_incident(&self) -> Option<u64> {
         self.incident.map(|i| i.number)
+    }
+
+    /// Whether nothing can run short before the next look at rest, so that nobody needs to be watched closely.
+    #[must_use]
+    pub fn has_ample_room(&self) -> bool {
+        self.zones.iter().filter_map(|zone| zone.measured).all(|m| period(&m) >= SLOWEST)
     }
 
     /// Whether relief waits for this process to end.
@@ -216,7 +229,8 @@ pub fn decide(
     if state.incident.is_some() {
         next = next.min(STORM);
     }
-    if snapshot.at.since(snapshot.scanned) >= SCAN_AT_REST && !actions.contains(&Action::Scan) {
+    let scan_every = rest_between_scans(state, snapshot);
+    if snapshot.at.since(snapshot.scanned) >= scan_every && !actions.contains(&Action::Scan) {
         actions.push(Action::Scan);
     }
     scores(state, snapshot, policy, actions);
@@ -235,6 +249,20 @@ fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
         }
         zone.measured = zone.history.measured(policy.thresholds());
     }
+}
+
+/// How long the process table may stand as it is when nothing calls for a scan.
+fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
+    let Some(machine) = state.zones.first().and_then(|zone| zone.measured) else {
+        return SCAN_AT_REST;
+    };
+    if state.scan.0 != snapshot.scanned {
+        state.scan = (snapshot.scanned, machine.available);
+    }
+    let moved = Kib(state.scan.1.0.abs_diff(machine.available.0));
+    let stands_still = moved < STILL.max(machine.limit.percent(1));
+    let is_heard = snapshot.births_heard && stands_still && !state.admission.watches_any();
+    if is_heard { SCAN_HEARD } else { SCAN_AT_REST }
 }
 
 /// After each scan: who does not yet carry what the class asks for. Last in the list, since nobody

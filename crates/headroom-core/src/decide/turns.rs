@@ -76,9 +76,9 @@ pub(super) fn admit(
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let often = match () {
-        () if falls || state.admission.any_grows(snapshot.at) || is_any_young(snapshot) => {
-            SCAN_GROWING
-        }
+        () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
+        // Where there is room for whatever they take until the next look, the next look will do.
+        () if is_any_young(snapshot) && !state.has_ample_room() => SCAN_GROWING,
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };

@@ -63,6 +63,43 @@ fn nothing_is_done_at_rest_and_looking_is_rare() {
     assert!(node.log.iter().all(|a| matches!(a, Action::SetScore { .. })), "{:?}", node.log);
 }
 
+/// How often a node was scanned in half a minute in which `each` happens to it at every look.
+fn scans(births_heard: bool, mut each: impl FnMut(&mut Node)) -> usize {
+    let mut node = Node::new(shop());
+    node.snapshot.births_heard = births_heard;
+    let mut scans = 0;
+    let end = node.snapshot.at.after(Duration::from_secs(30));
+    while node.snapshot.at < end {
+        let before = node.snapshot.scanned;
+        let wait = node.act();
+        scans += usize::from(node.snapshot.scanned != before);
+        node.pass(wait);
+        each(&mut node);
+    }
+    scans
+}
+
+#[test]
+fn a_node_at_rest_is_scanned_rarely_where_births_are_heard_and_soon_when_memory_moves() {
+    // At the first look after a second.
+    assert!((15..=31).contains(&scans(false, |_| {})), "each second without");
+    assert!(scans(true, |_| {}) <= 4);
+    let mut nth = 0;
+    let moves = |node: &mut Node| {
+        nth += 1;
+        let free = if nth % 2 == 0 { 690 } else { 650 };
+        node.snapshot.memory.available = Kib::from_mib(free);
+    };
+    assert!(scans(true, moves) >= 12, "soon");
+    // A job that is kept track of is looked at each second: how long it ran is to be known.
+    let watched = scans(true, |node| {
+        if node.growers.len() == 3 {
+            node.growers.push(still(100, Class::Expendable, 100));
+        }
+    });
+    assert!(watched >= 12, "{watched}");
+}
+
 #[test]
 fn the_deaf_are_killed_after_the_grace_and_the_stuck_do_not_hold_up_relief() {
     let mut node = Node::new(shop());

@@ -199,8 +199,8 @@ fn control_file(version: &str, size_kib: u64, (major, minor): (u32, u32)) -> Str
          Priority: optional\n\
          Description: keeps a web node serving when memory runs out\n \
          A guard that knows which processes a shop needs, lets those that it does not\n \
-         need wait or end before the kernel has to choose, and says why memory ran out. An\n \
-         agent beside it answers the node's users: settings, services, history, mail.\n"
+         need wait or end before the kernel has to choose, and says why memory ran out.\n \
+         An agent beside it answers the node's users: settings, services, mail.\n"
     )
 }
 

@@ -1,11 +1,13 @@
 //! Where logs come from, and what was found in them.
 
+mod bundle;
 mod dating;
 mod live;
 mod merge;
 pub(crate) mod open;
 mod piped;
 mod progress;
+mod reversed;
 mod rotation;
 mod scan;
 mod skim;

@@ -1,7 +1,7 @@
 //! Incidents whose culprit is known: explain must name the right finding and the right group first.
 //!
 //! `labelled/LABELS.tsv` has a row an incident: a file, or a folder whose files are given together; the
-//! finding's id; the group it is about, `-` for none. Of a log with several incidents the last one counts.
+//! finding's id; the group it is about, `-` for none; where it comes from. Of a log with several incidents the last one counts.
 
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one as a whole")]
 
@@ -25,7 +25,7 @@ fn labels() -> Vec<Label> {
     let table = fs::read_to_string(folder().join("LABELS.tsv")).expect("the labels");
     let row = |line: &str| {
         let mut cells = line.split('\t').map(str::to_owned);
-        let mut next = || cells.next().expect("three cells a row");
+        let mut next = || cells.next().expect("three cells a row at least");
         Label { name: next(), finding: next(), group: next() }
     };
     table.lines().skip(1).map(row).collect()
@@ -76,8 +76,8 @@ fn the_database_is_never_blamed_for_a_storm_it_did_not_start() {
     for label in labels().iter().filter(|label| label.group != "mysql") {
         for finding in incident(&label.name)["findings"].as_array().expect("findings") {
             let id = finding["id"].as_str().expect("an id");
-            let blames = matches!(id, "database-too-large" | "database-grew")
-                || (id == "leak" && finding["group"] == "mysql");
+            let blames = finding["group"] == "mysql"
+                && matches!(id, "database-too-large" | "database-grew" | "leak");
             assert!(!blames || finding["confidence"] == "low", "{}: {id}", label.name);
         }
     }
@@ -89,7 +89,11 @@ fn each_labelled_file_has_its_row() {
     for entry in fs::read_dir(folder()).expect("the folder") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         let known = labels.iter().any(|label| label.name == name);
-        assert!(known || name == "LABELS.tsv" || name == "README.md", "{name} has no row");
+        assert!(known || ["LABELS.tsv", "README.md", "lab"].contains(&name.as_str()), "{name}");
+    }
+    for entry in fs::read_dir(folder().join("lab")).expect("the lab's") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        assert!(labels.iter().any(|label| label.name == format!("lab/{name}")), "{name}");
     }
 }
 

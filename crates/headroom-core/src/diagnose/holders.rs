@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::group::{self, Role};
+use super::impostor;
 use crate::oomlog::{Event, Task};
 use crate::units::Kib;
 
@@ -113,6 +114,7 @@ impl Holder {
 /// The holders in an event's task table, the largest with its swap first, with their shares of `capacity`.
 #[must_use]
 pub fn holders(event: &Event, capacity: Option<Kib>) -> Vec<Holder> {
+    let event = &*impostor::unmasked(event);
     let mut groups: BTreeMap<&str, Holder> = BTreeMap::new();
     for task in &event.tasks {
         let name = group::family(&task.comm);

@@ -6,8 +6,9 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one as a whole")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -154,6 +155,27 @@ fn the_logs_of_a_node_are_found_under_its_root() {
     for part in ["still running with 82 MiB", "query of 31 s", "gone away", "upgrade php8.2-cli"] {
         assert!(text.contains(part), "{part}");
     }
+}
+
+#[test]
+fn what_comes_through_a_pipe_has_its_surroundings_too() {
+    let folder = folder().join("crons-with-other-logs");
+    let mut log = fs::read_to_string(folder.join("syslog")).expect("cron's lines");
+    log += &fs::read_to_string(folder.join("kern.log")).expect("the report");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .env("TZ", "UTC")
+        .env_remove("HEADROOM_ROOT")
+        .args(["explain", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("headroom runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(log.as_bytes()).expect("taken");
+    drop(pipe);
+    let output = child.wait_with_output().expect("its output");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("cron of"), "{text}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::bundle::{self, Bundle};
+use super::kept::{Keeping, Kept};
 use super::piped;
 use super::progress::{Progress, Watched};
 use super::reversed;
@@ -27,6 +28,16 @@ pub(crate) struct Log {
     pub(crate) compressed: bool,
     /// The file itself, where it is one and its bytes are the log's.
     pub(super) skim: Option<Skim>,
+}
+
+impl Log {
+    /// Keeps its bytes as they are read.
+    pub(super) fn keep(&mut self) -> Kept {
+        let kept = Kept::new();
+        let reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(Keeping { reader, kept: kept.clone() });
+        kept
+    }
 }
 
 /// The name a path goes by in the answer.

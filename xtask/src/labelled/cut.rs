@@ -52,8 +52,8 @@ fn word_of<'a>(journal: &'a str, key: &str) -> Option<&'a str> {
 fn storms<'a>(scenario: &'a str, journal: &'a str) -> Vec<(&'a str, Vec<&'a str>)> {
     let mut storms: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in journal.lines() {
-        // The journal may repeat the kernel's text in an escaped form; only the kernel's own line marks.
-        let mark = line.split_once(MARK).filter(|(before, _)| before.ends_with("kernel: "));
+        // The journal takes the mark's first word for the program that wrote it.
+        let mark = line.split_once(MARK);
         match mark.and_then(|(_, rest)| rest.split_once(' ')) {
             Some((storm, "begins")) => storms.push((storm, Vec::new())),
             Some(_) => storms.push(("", Vec::new())),
@@ -139,9 +139,9 @@ mod tests {
     use super::*;
 
     const JOURNAL: &str = "[  1.0] lab kernel: Command line: lab.guard=none lab.scenario=series-x y\n\
-        [ 10.0] lab kernel: lab: storm a begins\n[ 11.0] lab kernel: php invoked oom-killer: x\n\
-        [ 11.1] lab kernel: active:1\n   more of it\n[ 12.0] lab kernel: lab: storm a ends\n\
-        [ 90.0] lab kernel: lab: storm b begins\n[ 91.0] lab systemd[1]: calm\n";
+        [ 10.0] lab lab: storm a begins\n[ 11.0] lab kernel: php invoked oom-killer: x\n\
+        [ 11.1] lab kernel: active:1\n   more of it\n[ 12.0] lab lab: storm a ends\n\
+        [ 90.0] lab lab: storm b begins\n[ 91.0] lab systemd[1]: calm\n";
 
     #[test]
     fn a_series_is_cut_at_its_marks() {

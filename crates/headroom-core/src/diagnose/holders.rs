@@ -72,6 +72,17 @@ impl Holder {
         (times >= 5).then_some(times)
     }
 
+    /// Whether one of the processes, three times its siblings' average or more, has most of `capacity` by
+    /// itself.
+    #[must_use]
+    pub fn mostly_one(&self, capacity: Option<Kib>) -> bool {
+        let siblings = self.processes.saturating_sub(1);
+        let others = self.rss.saturating_sub(self.largest).0;
+        siblings >= 2
+            && self.largest.0.saturating_mul(siblings) >= others.saturating_mul(3)
+            && capacity.is_some_and(|whole| self.largest.0.saturating_mul(2) >= whole.0)
+    }
+
     /// The holder without its largest process, if that is far ahead: what its pool is like.
     #[must_use]
     pub fn without_the_one_far_ahead(&self) -> Self {

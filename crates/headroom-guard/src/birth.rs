@@ -24,6 +24,7 @@ use headroom_sys::wait::{Interest, Waiter};
 
 use crate::act::Hands;
 use crate::sense::Senses;
+use crate::table::Whom;
 use crate::tokens::BIRTH;
 use crate::view::missing;
 
@@ -207,7 +208,7 @@ impl Births {
         if self.lost && self.sweep.is_none() && now.since(senses.snapshot.scanned) >= BETWEEN_SCANS
         {
             // Where /proc cannot be read the loop says so.
-            self.lost = senses.scan(policy).is_err();
+            self.lost = senses.scan(policy, Whom::All).is_err();
             self.sweep = Some(Sweep { next_pid: 0, lost_at: now });
         }
         let Some(Sweep { mut next_pid, lost_at }) = self.sweep.take() else { return };

@@ -19,6 +19,7 @@ use headroom_sys::own;
 use crate::policy_files::load_policy;
 use crate::record::Recorder;
 use crate::sense::Senses;
+use crate::table::Whom;
 use crate::view::Shared;
 
 /// Storms, each with a seed of its own.
@@ -218,11 +219,10 @@ fn storm(seed: u64) -> (Vec<Fault>, bool) {
                 recorder.happened(action, None);
                 relieved |= carry_out(action, fault, &mut node, &mut state, now, seed);
             }
-            if !actions.contains(&Action::Scan) {
-                break;
-            }
+            let Some(scan) = actions.iter().find(|action| action.is_scan()) else { break };
+            let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
             let Senses { proc, snapshot, table, .. } = &mut senses;
-            table.scan(proc, snapshot, &policy, now).unwrap();
+            table.scan(proc, snapshot, &policy, whom, now).unwrap();
         }
     }
     recorder.stop();

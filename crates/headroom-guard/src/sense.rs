@@ -8,7 +8,7 @@ use headroom_sys::cgroup::{Cgroups, ZoneReader};
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
 
-use crate::table::Table;
+use crate::table::{Table, Whom};
 use crate::trial::Trials;
 
 /// Everything that is read from.
@@ -44,7 +44,7 @@ impl Senses {
         };
         senses.use_zones(policy);
         senses.look(policy)?;
-        senses.scan(policy)?;
+        senses.scan(policy, Whom::All)?;
         Ok(senses)
     }
 
@@ -97,9 +97,9 @@ impl Senses {
         low_zone || stalls || is_low(memory.total, memory.available)
     }
 
-    /// Looks at every process.
-    pub(crate) fn scan(&mut self, policy: &Policy) -> Result<(), ReadError> {
-        self.table.scan(&mut self.proc, &mut self.snapshot, policy, own::now())
+    /// Looks at every process, or at those who may go.
+    pub(crate) fn scan(&mut self, policy: &Policy, whom: Whom) -> Result<(), ReadError> {
+        self.table.scan(&mut self.proc, &mut self.snapshot, policy, whom, own::now())
     }
 
     /// Looks for zones that did not exist before; true when one was found. Called at rest only.

@@ -1,5 +1,6 @@
 //! The guard's senses: what the kernel shows, put into the core's snapshot.
 
+use headroom_core::action::{Relief, Report, Verdict};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::{Moment, Snapshot};
 use headroom_core::units::Kib;
@@ -100,6 +101,19 @@ impl Senses {
     /// Looks at every process, or at those who may go.
     pub(crate) fn scan(&mut self, policy: &Policy, whom: Whom) -> Result<(), ReadError> {
         self.table.scan(&mut self.proc, &mut self.snapshot, policy, whom, own::now())
+    }
+
+    /// Why a verdict must not be carried out any more, if so: see [`Table::look_again`].
+    pub(crate) fn look_again(&mut self, policy: &Policy, verdict: &Verdict) -> Option<Report> {
+        let trims = match verdict.relief {
+            Relief::Trim { .. } => true,
+            Relief::Terminate | Relief::Kill | Relief::KillFamily { .. } | Relief::Pause { .. } => {
+                false
+            }
+            Relief::Thaw { .. } | Relief::Nothing | Relief::Useless { .. } => return None,
+        };
+        let Self { proc, snapshot, table, .. } = self;
+        table.look_again(proc, snapshot, policy, &verdict.process?, trims)
     }
 
     /// Looks for zones that did not exist before; true when one was found. Called at rest only.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use headroom_core::action::Report;
 use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
@@ -186,6 +187,31 @@ impl Table {
             Err(_) => {}
         }
         Some(process)
+    }
+
+    /// Looks once more at whom a verdict is about, right before it is carried out: what the kernel told and
+    /// was lost, or is not read yet, must cost nobody's life. Its command line is not read again, which may
+    /// make the guard wait. Says why it may not go, if it may not.
+    pub(crate) fn look_again(
+        &self,
+        proc: &mut Proc,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        process: &Process,
+        trims: bool,
+    ) -> Option<Report> {
+        let stat = match proc.stat(process.id.pid) {
+            Ok(stat) if stat.start_ticks == process.id.start_ticks => stat,
+            Ok(_) | Err(ReadError::Gone) => return Some(Report::Vanished),
+            // What cannot be read now is known from the scan.
+            Err(_) => return None,
+        };
+        let parent = at_pid(&snapshot.processes, stat.parent).copied();
+        let (session, granted) = (stat.session, &self.granted);
+        let kin = Kin { parent, session, granted, hasty: true, renamed: false };
+        let now = examine(proc, updated(*process, &stat), policy, &kin);
+        let may_go = now.may_be_slain() || (trims && now.is_worker);
+        (!may_go).then_some(Report::Refused)
     }
 
     /// Takes in whether memory is short, as each look finds it.

@@ -236,8 +236,10 @@ impl Watch {
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
+                let report = self.senses.look_again(&self.policy, &verdict);
                 let Senses { proc, snapshot, .. } = &mut self.senses;
-                let report = self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let report = report.or_else(hands);
                 let now = own::now();
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);

@@ -117,7 +117,10 @@ impl Writer {
         }
         let action = &numbered_after(action, self.incidents_before);
         match action {
-            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => {}
+            Action::Scan
+            | Action::ScanToChoose
+            | Action::SetScore { .. }
+            | Action::EndToo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }
@@ -272,7 +275,9 @@ fn numbered_after(mut action: Action, earlier: u64) -> Action {
         Action::Open { incident, .. } | Action::Close { incident, .. } => incident,
         Action::Relieve(verdict) => &mut verdict.incident,
         Action::Tell(outcome) => &mut outcome.incident,
-        Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return action,
+        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+            return action;
+        }
     };
     // What belongs to none stays so.
     if *number > 0 {

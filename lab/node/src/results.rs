@@ -3,14 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use lab_facts::{FACTS, Facts, SAYS};
+use lab_facts::{FACTS, SAYS};
+use serde::Serialize;
 
 use crate::{Outcome, clock, shell};
 
 /// The console's port has a getty; this one is the director's alone.
 const PORT: &str = "/dev/ttyS1";
 /// What is collected, until it is sent.
-const FOLDER: &str = "/run/lab/out";
+pub(crate) const FOLDER: &str = "/run/lab/out";
 /// A raw disk that the host reads as a tar archive.
 const DISK: &str = "/dev/vdc";
 
@@ -26,7 +27,7 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Gives the host the run's facts.
-pub(crate) fn report(facts: &Facts) -> Outcome {
+pub(crate) fn report(facts: &impl Serialize) -> Outcome {
     send(&format!("{FACTS}{}\n", serde_json::to_string(facts)?));
     Ok(())
 }

@@ -12,6 +12,7 @@ mod processes;
 mod record;
 mod root;
 mod sites;
+mod timers;
 mod tmpfs;
 mod units;
 

@@ -199,7 +199,8 @@ pub(super) mod tests {
     fn a_worker_counts_with_what_it_took_for_a_page() {
         let mut facts = node(2000);
         facts.fpm.push(pool("www", 60));
-        let grown = |highest| Process { highest: Some(Kib::from_mib(highest)), ..worker("www", 10) };
+        let grown =
+            |highest| Process { highest: Some(Kib::from_mib(highest)), ..worker("www", 10) };
         facts.processes.extend([grown(70), grown(90)]);
         let advice = advise(&facts).remove(0);
         // What the two hold now is in the arithmetic of nobody else.

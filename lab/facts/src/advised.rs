@@ -14,8 +14,8 @@ pub struct Advised {
 }
 
 /// One mistake laid over the node, looked for, measured and taken away again. Its logs lie in a folder of its
-/// name: `before.json`, `advise.json`, `after.json` are what `headroom advise` said, `advise.txt` the same for
-/// people.
+/// name: `advise.json` and `after.json` are what `headroom advise` said before it was followed and after, in the
+/// first one's `before.json` what it said of the well-configured node.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Case {
     /// Its folder's name.

@@ -20,8 +20,10 @@ use crate::settings::Run;
 
 /// A common cloud volume's throughput, beside its operations a second.
 const BYTES_PER_SECOND: u32 = 125 << 20;
-/// A node that has not got through by then never will.
+/// A node that has not got through a storm by then never will.
 const PATIENCE: Duration = Duration::from_secs(25 * 60);
+/// A case of advice has its load, its truth and its storms.
+const PATIENCE_WITH_A_CASE: Duration = Duration::from_secs(10 * 60);
 /// The node's wall clock starts here, so that two runs have the same times. Later than its packages: systemd
 /// puts a clock forward that is behind its own build.
 const CLOCK: &str = "2030-01-15T12:00:00";
@@ -46,7 +48,9 @@ pub(crate) fn boot<F: DeserializeOwned>(
     let mut child = command(image, run, disks, console).spawn().context("starting qemu")?;
     let output = child.stdout.take().context("qemu has no output")?;
     thread::scope(|scope| {
-        let watchdog = scope.spawn(|| end_within(&mut child, PATIENCE));
+        let cases = u32::try_from(run.advise.len()).unwrap_or(1);
+        let patience = PATIENCE + PATIENCE_WITH_A_CASE * cases;
+        let watchdog = scope.spawn(move || end_within(&mut child, patience));
         let facts = listen(BufReader::new(output), run);
         let ended = watchdog.join();
         ended

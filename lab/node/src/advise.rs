@@ -41,8 +41,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         ram_kib: meter::field(&meminfo, "MemTotal").unwrap_or(0),
         cases: Vec::new(),
     };
-    for name in &arguments.advise {
+    for (index, name) in arguments.advise.iter().enumerate() {
+        results::make_folder(name)?;
+        if index == 0 {
+            advise(name, "before")?;
+        }
         advised.cases.push(case(name)?);
+        // A node that does not get through has told what it came to.
+        results::pack()?;
+        results::report(&advised)?;
     }
     results::say("collecting the logs");
     results::collect(None)?;
@@ -52,7 +59,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// One case from its start to its end. Only a node that cannot be brought back is an error.
 fn case(name: &str) -> Outcome<Case> {
     results::say(&format!("{name}: laid over the node"));
-    fs::create_dir_all(format!("{}/{name}", results::FOLDER))?;
     let began = clock::now();
     let mut case = Case { name: name.to_owned(), ..Case::default() };
     if let Err(error) = tried(&mut case) {
@@ -66,7 +72,6 @@ fn case(name: &str) -> Outcome<Case> {
 
 fn tried(case: &mut Case) -> Outcome {
     let name = case.name.clone();
-    advise(&name, "before")?;
     if name != WELL {
         lay(&name)?;
         if has(&name, "start") {
@@ -78,7 +83,6 @@ fn tried(case: &mut Case) -> Outcome {
         first = Some(meter::around(|| script(&name, "load", &[]))?);
     }
     let said = advise(&name, "advise")?;
-    results::keep(&format!("{name}/advise.txt"), &shell::output("headroom", &["advise"]));
     let path = format!("{}/{name}/advise.json", results::FOLDER);
     if has(&name, "truth") {
         results::say(&format!("{name}: measuring the truth"));

@@ -21,6 +21,11 @@ pub(crate) fn prepare() -> Outcome {
     Ok(())
 }
 
+/// Makes a folder for the files of one part of a run.
+pub(crate) fn make_folder(name: &str) -> Outcome {
+    Ok(fs::create_dir_all(format!("{FOLDER}/{name}"))?)
+}
+
 /// Tells the host how far things are. Nothing depends on it, so a failure is passed over.
 pub(crate) fn say(text: &str) {
     send(&format!("{SAYS}{:8.1} {text}\n", clock::now().as_secs_f64()));
@@ -58,6 +63,11 @@ pub(crate) fn collect(guard_unit: Option<&str>) -> Outcome {
             keep(&format!("{word}.json"), &shell::output("timeout", &arguments));
         }
     }
+    pack()
+}
+
+/// Writes what was kept so far to the disk, instead of what was there.
+pub(crate) fn pack() -> Outcome {
     shell::run("tar", &["-C", FOLDER, "-cf", DISK, "."])?;
     shell::run("sync", &[])
 }

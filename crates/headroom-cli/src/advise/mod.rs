@@ -9,6 +9,7 @@ pub(crate) mod images;
 mod mysql;
 mod node;
 mod processes;
+mod program;
 mod record;
 mod root;
 mod sites;

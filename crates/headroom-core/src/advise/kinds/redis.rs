@@ -61,8 +61,10 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
         advice.risk = Risk::Medium;
         return Some(advice);
     }
-    // Room to grow by a half beyond what it holds now, unless not even that is left.
-    let wanted = mine.percent(150).max(facts.node.ram.percent(5)).max(SMALLEST);
+    // Room to grow by a half beyond what it holds now, unless not even that is left. Where it was asked, its own word
+    // counts: that is what the limit will bound.
+    let wanted =
+        redis.used.unwrap_or(mine).percent(150).max(facts.node.ram.percent(5)).max(SMALLEST);
     let step = Kib::from_mib(32).0;
     let limit = Kib(wanted.0.div_ceil(step) * step).min(left.max(SMALLEST));
     let cut = left.saturating_sub(limit);
@@ -75,6 +77,12 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
         None => (redis.file.clone(), alloc::string::String::from("maxmemory is not set: no limit")),
     };
     advice.because(at, what);
+    if let Some(used) = redis.used {
+        let most =
+            redis.used_most.map(|most| format!(", {most} at most so far")).unwrap_or_default();
+        let what = format!("used_memory {used}{most}");
+        advice.because(format!("INFO memory of port {}", redis.port()), what);
+    }
     if mine > Kib::ZERO {
         let forks = if redis.does_fork() { ", and as much again while it saves" } else { "" };
         advice.because("smaps_rollup", format!("it holds {mine} now{forks}"));

@@ -203,6 +203,8 @@ pub struct Outcome {
 pub enum Action {
     /// Scan the processes and decide again at once: what is known of them is too old to choose by.
     Scan,
+    /// The same, of those who may go and whoever is new alone: the others are not chosen from.
+    ScanToChoose,
     /// Write `oom_score_adj`.
     SetScore {
         /// Whose.
@@ -256,4 +258,12 @@ pub enum Report {
     OnTrial,
     /// Its pidfd says that it has ended.
     Ended,
+}
+
+impl Action {
+    /// Whether the processes are to be scanned, and decided about once more.
+    #[must_use]
+    pub const fn is_scan(&self) -> bool {
+        matches!(self, Self::Scan | Self::ScanToChoose)
+    }
 }

@@ -213,8 +213,10 @@ pub struct Snapshot {
     pub zones: Vec<Option<CgroupMemory>>,
     /// Every process with memory of its own, when this snapshot scanned them.
     pub processes: Vec<Process>,
-    /// When `processes` was last filled: between scans it stands as it was.
+    /// When those of `processes` who may go were last looked at: between scans they stand as they were.
     pub scanned: Moment,
+    /// When all were.
+    pub scanned_all: Moment,
     /// The guard's own pid.
     pub own_pid: i32,
     /// Whether the guard hears of each process that runs another program or becomes another user, so

@@ -165,7 +165,10 @@ impl Hands {
 
     fn thaw(&mut self, proc: &mut Proc, id: ProcessId) -> Report {
         let sent = Target::open(proc, id).and_then(|target| target.resume());
-        self.held.remove(id);
+        // Whom it could not reach stays on the list: it is tried again, at the latest by the next guard.
+        if matches!(sent, Ok(()) | Err(ReadError::Gone)) {
+            self.held.remove(id);
+        }
         sent.map_or_else(report_of, |()| Report::Signalled)
     }
 

@@ -24,6 +24,7 @@ use headroom_sys::wait::{Interest, Waiter};
 
 use crate::act::Hands;
 use crate::sense::Senses;
+use crate::table::Whom;
 use crate::tokens::BIRTH;
 use crate::view::missing;
 
@@ -54,11 +55,36 @@ pub(crate) struct Births {
     /// Messages were lost, and not made good yet.
     lost: bool,
     losses: Losses,
+    /// When all were last scanned for a loss.
+    made_good: Option<Moment>,
     sweep: Option<Sweep>,
     /// Out of the waiter's sight for [`REST`].
     resting: bool,
     /// An expendable began, which may become a job that has to wait.
     newborn: bool,
+}
+
+#[cfg(test)]
+impl Births {
+    /// Births that nobody is told of but through [`Self::lose`], at that moment.
+    pub(crate) fn deaf(senses: &mut Senses, waiter: &Waiter) -> Self {
+        senses.snapshot.births_heard = true;
+        Self::open(senses, waiter, &mut Vec::new())
+    }
+
+    /// The kernel says that messages were lost; then they are made good, as far as one go does.
+    pub(crate) fn lose(
+        &mut self,
+        waiter: &Waiter,
+        senses: &mut Senses,
+        policy: &Policy,
+        hands: &mut Hands,
+        now: Moment,
+    ) {
+        self.lost = true;
+        self.losses.count += 1;
+        self.take_in_at(waiter, senses, policy, hands, now);
+    }
 }
 
 /// How often messages were lost, and when that was last said.
@@ -96,6 +122,7 @@ impl Births {
             changed,
             lost: false,
             losses: Losses::default(),
+            made_good: None,
             sweep: None,
             resting: false,
             newborn: false,
@@ -151,9 +178,19 @@ impl Births {
         policy: &Policy,
         hands: &mut Hands,
     ) {
+        self.take_in_at(waiter, senses, policy, hands, own::now());
+    }
+
+    fn take_in_at(
+        &mut self,
+        waiter: &Waiter,
+        senses: &mut Senses,
+        policy: &Policy,
+        hands: &mut Hands,
+        now: Moment,
+    ) {
         let heard_all = self.hear();
         self.rest(waiter, !heard_all);
-        let now = own::now();
         while let Some(pid) = self.changed.pop() {
             let Senses { proc, snapshot, table, .. } = &mut *senses;
             table.make_room(proc, snapshot);
@@ -204,10 +241,12 @@ impl Births {
 
     /// After a loss: the scan finds whoever is new, the sweep whoever changed.
     fn make_good(&mut self, senses: &mut Senses, policy: &Policy, hands: &mut Hands, now: Moment) {
-        if self.lost && self.sweep.is_none() && now.since(senses.snapshot.scanned) >= BETWEEN_SCANS
-        {
+        // Not by the age of the table: before choices it is looked at again and again, and not all of it.
+        let is_soon = self.made_good.is_some_and(|last| now.since(last) < BETWEEN_SCANS);
+        if self.lost && self.sweep.is_none() && !is_soon {
+            self.made_good = Some(now);
             // Where /proc cannot be read the loop says so.
-            self.lost = senses.scan(policy).is_err();
+            self.lost = senses.scan(policy, Whom::All).is_err();
             self.sweep = Some(Sweep { next_pid: 0, lost_at: now });
         }
         let Some(Sweep { mut next_pid, lost_at }) = self.sweep.take() else { return };

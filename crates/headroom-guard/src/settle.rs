@@ -95,7 +95,7 @@ fn decide_in_a_storm(policy: &Policy) -> bool {
     // The second look has a rate to go by, the third follows the signal.
     for second in 1..=3 {
         snapshot.at = Moment(second * 1_000_000_000);
-        snapshot.scanned = snapshot.at;
+        (snapshot.scanned, snapshot.scanned_all) = (snapshot.at, snapshot.at);
         decide(&mut state, &snapshot, policy, &mut actions);
         chosen |= actions.iter().any(|a| matches!(a, Action::Relieve(v) if v.process.is_some()));
     }

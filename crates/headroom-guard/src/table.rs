@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use headroom_core::action::Report;
 use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
@@ -14,13 +15,23 @@ use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
+use passed::{Passed, Turns};
+
+mod passed;
+#[cfg(test)]
+mod tests;
 
 /// For this long after its first sight a process is examined at most scans.
 const YOUNG: Duration = Duration::from_secs(5);
 /// The young are not examined more often than this.
 const AGAIN: Duration = Duration::from_millis(100);
-/// Everybody is examined this often.
+/// Everybody is examined this often, where no more than so many are due in one scan, beside one in eight.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
+const DUE_AT_ONCE: usize = 64;
+/// Who is older than this is not young, however short a time ago the guard saw it first.
+const GROWN_UP: Duration = Duration::from_secs(15);
+/// Before a choice whoever is new is looked at for this long at the most: the next look goes on with them.
+const NEWCOMERS: Duration = Duration::from_millis(10);
 /// While memory is short this many command lines are read in a scan ...
 const NAMES: u32 = 8;
 /// ... and after a process took this long to look at ...
@@ -37,6 +48,16 @@ const LEAST_ROOM: usize = 1024;
 /// `PF_EXITING` (include/linux/sched.h): it is on its way out.
 const PF_EXITING: u32 = 0x4;
 
+/// Whom a scan looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Everybody.
+    All,
+    /// Those who may go, and whoever is new: all that a choice is made from. The others stay as they were,
+    /// which is known of them as long as births are heard; where those are not, everybody is looked at.
+    WhoMayGo,
+}
+
 /// What is remembered of a process beside what the snapshot says.
 #[derive(Clone, Copy, Debug, Default)]
 struct Memo {
@@ -50,6 +71,9 @@ struct Memo {
 #[derive(Debug)]
 pub(crate) struct Table {
     pids: Vec<i32>,
+    /// Threads of the kernel's that the last scan found.
+    threads: Vec<i32>,
+    turns: Turns,
     memos: Vec<Memo>,
     next_processes: Vec<Process>,
     next_memos: Vec<Memo>,
@@ -75,6 +99,8 @@ impl Table {
     pub(crate) fn new() -> Self {
         Self {
             pids: Vec::with_capacity(LEAST_ROOM),
+            threads: Vec::with_capacity(LEAST_ROOM),
+            turns: Turns::new(),
             memos: Vec::with_capacity(LEAST_ROOM),
             next_processes: Vec::with_capacity(LEAST_ROOM),
             next_memos: Vec::with_capacity(LEAST_ROOM),
@@ -163,6 +189,31 @@ impl Table {
         Some(process)
     }
 
+    /// Looks once more at whom a verdict is about, right before it is carried out: what the kernel told and
+    /// was lost, or is not read yet, must cost nobody's life. Its command line is not read again, which may
+    /// make the guard wait. Says why it may not go, if it may not.
+    pub(crate) fn look_again(
+        &self,
+        proc: &mut Proc,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        process: &Process,
+        trims: bool,
+    ) -> Option<Report> {
+        let stat = match proc.stat(process.id.pid) {
+            Ok(stat) if stat.start_ticks == process.id.start_ticks => stat,
+            Ok(_) | Err(ReadError::Gone) => return Some(Report::Vanished),
+            // What cannot be read now is known from the scan.
+            Err(_) => return None,
+        };
+        let parent = at_pid(&snapshot.processes, stat.parent).copied();
+        let (session, granted) = (stat.session, &self.granted);
+        let kin = Kin { parent, session, granted, hasty: true, renamed: false };
+        let now = examine(proc, updated(*process, &stat), policy, &kin);
+        let may_go = now.may_be_slain() || (trims && now.is_worker);
+        (!may_go).then_some(Report::Refused)
+    }
+
     /// Takes in whether memory is short, as each look finds it.
     pub(crate) const fn set_hasty(&mut self, hasty: bool) {
         self.hasty = hasty;
@@ -226,56 +277,86 @@ impl Table {
         Some((*snapshot.processes.get(at)?, self.memos.get(at)?.examined))
     }
 
-    /// Scans all processes into `snapshot`. Allocates only when there are more than ever before.
+    /// Scans processes into `snapshot`. Allocates only when there are more than ever before.
     pub(crate) fn scan(
         &mut self,
         proc: &mut Proc,
         snapshot: &mut Snapshot,
         policy: &Policy,
+        whom: Whom,
         now: Moment,
     ) -> Result<(), ReadError> {
+        let all = whom == Whom::All || !snapshot.births_heard;
+        let began = own::now();
         self.pids.clear();
         let pids = &mut self.pids;
         proc.each_pid(&mut |pid| pids.push(pid))?;
         self.pids.sort_unstable();
         self.next_processes.clear();
         self.next_memos.clear();
-        self.malformed = 0;
-        self.forbidden = 0;
+        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot) };
+        if all {
+            self.threads.clear();
+            (self.malformed, self.forbidden) = (0, 0);
+        }
+        let mut due_left = DUE_AT_ONCE + snapshot.processes.len() / 8;
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
         for at in 0..self.pids.len() {
             let pid = self.pids[at];
-            let stat = match proc.stat(pid) {
-                Ok(stat) if stat.is_kernel_thread() => continue,
-                Ok(stat) => stat,
-                Err(ReadError::Gone) => continue,
-                Err(ReadError::Forbidden) => {
-                    self.forbidden += 1;
-                    continue;
-                }
-                Err(_) => {
-                    self.malformed += 1;
-                    continue;
-                }
-            };
             while snapshot.processes.get(known).is_some_and(|p| p.id.pid < pid) {
                 known += 1;
             }
+            let of_pid = snapshot.processes.get(known).filter(|p| p.id.pid == pid);
+            let passes = match of_pid {
+                Some(process) => passed.passes(process),
+                // Of many who are new the rest waits for the next look.
+                None => {
+                    let is_thread = || self.threads.binary_search(&pid).is_ok();
+                    !all && (is_thread() || own::now().since(began) > NEWCOMERS)
+                }
+            };
+            if passes {
+                if let (Some(process), Some(memo)) = (of_pid, self.memos.get(known)) {
+                    self.next_processes.push(*process);
+                    self.next_memos.push(*memo);
+                }
+                continue;
+            }
+            let stat = match proc.stat(pid) {
+                Ok(stat) if stat.is_kernel_thread() => {
+                    if all {
+                        self.threads.push(pid);
+                    }
+                    continue;
+                }
+                Ok(stat) => stat,
+                Err(ReadError::Gone) => continue,
+                Err(ReadError::Forbidden) => {
+                    self.forbidden += u32::from(all);
+                    continue;
+                }
+                Err(_) => {
+                    self.malformed += u32::from(all);
+                    continue;
+                }
+            };
             let id = ProcessId { pid, start_ticks: stat.start_ticks };
-            let before = snapshot.processes.get(known).filter(|p| p.id == id);
+            let before = of_pid.filter(|p| p.id == id);
             let memo = before.and_then(|_| self.memos.get(known)).copied();
             let memo = memo.unwrap_or(Memo {
                 first_seen: now,
                 examined: Moment::default(),
                 nameless: false,
             });
+            let is_known = before.is_some_and(|p| {
+                let nameless = memo.nameless && self.names_left > 0;
+                !(nameless
+                    || is_due(p, &stat, memo, now)
+                    || takes_its_turn(memo, now, all, &mut due_left))
+            });
             let (process, memo) = match before {
-                Some(p)
-                    if !(is_due(p, &stat, memo, now) || (memo.nameless && self.names_left > 0)) =>
-                {
-                    (updated(*p, &stat), memo)
-                }
+                Some(p) if is_known => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
                     let parent = at_pid(&self.next_processes, stat.parent)
@@ -295,6 +376,9 @@ impl Table {
         std::mem::swap(&mut snapshot.processes, &mut self.next_processes);
         std::mem::swap(&mut self.memos, &mut self.next_memos);
         snapshot.scanned = now;
+        if all {
+            snapshot.scanned_all = now;
+        }
         Ok(())
     }
 }
@@ -315,11 +399,17 @@ const fn has_room<T>(table: &Vec<T>) -> bool {
 }
 
 fn is_due(process: &Process, stat: &Stat, memo: Memo, now: Moment) -> bool {
-    let since = now.since(memo.examined);
+    let is_young = now.since(memo.first_seen) < YOUNG && process.age(now) < GROWN_UP;
     process.comm != stat.comm
         || memo.examined == Moment::default()
-        || since >= NOW_AND_THEN
-        || (now.since(memo.first_seen) < YOUNG && since >= AGAIN)
+        || (is_young && now.since(memo.examined) >= AGAIN)
+}
+
+/// Whether it is among those who are examined now and then, while `left` of them are.
+fn takes_its_turn(memo: Memo, now: Moment, all: bool, left: &mut usize) -> bool {
+    let takes = all && *left > 0 && now.since(memo.examined) >= NOW_AND_THEN;
+    *left -= usize::from(takes);
+    takes
 }
 
 /// What every scan brings anew.
@@ -436,35 +526,4 @@ pub(crate) fn class_total(processes: &[Process], class: Class) -> (u64, Kib) {
         .iter()
         .filter(|p| p.class == class)
         .fold((0, Kib::ZERO), |(count, rss), p| (count + 1, rss.saturating_add(p.rss)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn a_table_that_gets_full_makes_room_of_those_that_have_ended() {
-        let mut proc = Proc::open(Path::new("/")).unwrap();
-        let mut table = Table::new();
-        let mut snapshot = Snapshot { processes: Vec::with_capacity(16), ..Snapshot::default() };
-        let own = own::own_pid();
-        let ended = i32::MAX - 20;
-        let pids: Vec<_> = [own].into_iter().chain(ended..ended + 11).collect();
-        let push = |table: &mut Table, snapshot: &mut Snapshot, pid| {
-            let id = ProcessId { pid, start_ticks: 1 };
-            snapshot.processes.push(Process { id, ..Process::default() });
-            table.memos.push(Memo::default());
-        };
-        pids[..11].iter().for_each(|pid| push(&mut table, &mut snapshot, *pid));
-        table.make_room(&mut proc, &mut snapshot);
-        assert_eq!(snapshot.processes.len(), 11, "there is room enough");
-        push(&mut table, &mut snapshot, pids[11]);
-        for _ in 0..8 {
-            table.make_room(&mut proc, &mut snapshot);
-        }
-        assert_eq!(snapshot.processes.len(), table.memos.len());
-        assert!(snapshot.processes.len() < 12, "{}", snapshot.processes.len());
-        assert!(at_pid(&snapshot.processes, own).is_some(), "whoever lives stays");
-    }
 }

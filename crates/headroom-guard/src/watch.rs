@@ -28,6 +28,7 @@ use crate::say::say;
 use crate::sense::Senses;
 use crate::settle::Settling;
 use crate::start::watch_zones;
+use crate::table::Whom;
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
 use crate::trial::Trials;
 use crate::view::{Shared, View, measured_of};
@@ -164,10 +165,9 @@ impl Watch {
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
-            if !self.actions.contains(&Action::Scan) {
-                break;
-            }
-            if !self.scan() {
+            let Some(scan) = self.actions.iter().find(|action| action.is_scan()) else { break };
+            let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
+            if !self.scan(whom) {
                 break;
             }
             wait = self.decide_and_act();
@@ -188,8 +188,8 @@ impl Watch {
                 self.shared.want();
                 return Duration::ZERO;
             }
-            if self.senses.snapshot.at.since(self.senses.snapshot.scanned) >= SHOWN {
-                self.scan();
+            if self.senses.snapshot.at.since(self.senses.snapshot.scanned_all) >= SHOWN {
+                self.scan(Whom::All);
             }
             self.publish();
         }
@@ -197,8 +197,8 @@ impl Watch {
     }
 
     /// Scans the processes, and says whether that could be done.
-    fn scan(&mut self) -> bool {
-        let scanned = self.senses.scan(&self.policy);
+    fn scan(&mut self, whom: Whom) -> bool {
+        let scanned = self.senses.scan(&self.policy, whom);
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));
         }
@@ -229,15 +229,17 @@ impl Watch {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Scan => {}
+            Action::Scan | Action::ScanToChoose => {}
             Action::SetScore { id, value } => {
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 self.hands.set_score(proc, snapshot, id, value);
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
+                let report = self.senses.look_again(&self.policy, &verdict);
                 let Senses { proc, snapshot, .. } = &mut self.senses;
-                let report = self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let report = report.or_else(hands);
                 let now = own::now();
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);
@@ -340,7 +342,7 @@ impl Watch {
                 self.senses.table.forget_classes();
                 self.state.use_zones(self.policy.zones.len());
                 watch_zones(&self.senses, &self.waiter);
-                if let Err(error) = self.senses.scan(&self.policy) {
+                if let Err(error) = self.senses.scan(&self.policy, Whom::All) {
                     say(&format!("/proc: {error}"));
                 }
                 format!("policy reloaded: {} files, {}", files.len(), self.policy.name())

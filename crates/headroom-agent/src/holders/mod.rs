@@ -42,7 +42,7 @@ const SHARE: u32 = 5;
 /// While nobody is stopped the connection is tried this often, well within the server's patience.
 const REST: Duration = Duration::from_secs(600);
 /// How long after a failure the database is tried again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// What was asked and answered since the start.
 #[derive(Debug, Default)]

@@ -75,6 +75,8 @@ struct Job {
     mark: Kib,
     grew: Moment,
     held_since: Option<Moment>,
+    /// It was stopped by this and was not seen to run since, whatever was sent to it meanwhile.
+    is_stopped: bool,
     /// How long it waited in all, the present wait left out.
     waited: Duration,
     not_before: Moment,
@@ -183,10 +185,17 @@ impl Admission {
         }
     }
 
-    /// It could not be paused. Returns it if it was to be.
+    /// It could not be signalled. Returns it if it was to be paused; whoever was to go on, or to be slain,
+    /// and is stopped, waits for another try.
     pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) -> Option<Process> {
         let job = self.jobs.iter_mut().find(|j| j.process.id == id)?;
+        job.slain = false;
+        if job.is_stopped && job.process.paused {
+            job.held_since.get_or_insert(at);
+            return None;
+        }
         job.not_before = at.after(ASK_AGAIN);
+        job.is_stopped = false;
         job.held_since.take().map(|_| job.process)
     }
 
@@ -287,6 +296,7 @@ impl Admission {
                 }
                 None => {
                     job.held_since = Some(now);
+                    job.is_stopped = true;
                     job.on_trial = false;
                     *last_pause = Some(now);
                     turns.push((job.process, Turn::Pause { need, room }));
@@ -335,6 +345,7 @@ impl Job {
             mark: process.gives_back,
             grew: if is_young { now } else { Moment::default() },
             held_since: None,
+            is_stopped: false,
             waited: Duration::ZERO,
             not_before: Moment::default(),
             on_trial: false,
@@ -365,8 +376,9 @@ impl Job {
             self.grew = now;
         }
         // Somebody else let it go on.
-        if self.held_since.is_some_and(|since| since < now) && !process.paused {
+        if self.held_since.is_none_or(|since| since < now) && !process.paused {
             self.held_since = None;
+            self.is_stopped = false;
         }
     }
 

@@ -230,7 +230,8 @@ pub fn decide(
         next = next.min(STORM);
     }
     let scan_every = rest_between_scans(state, snapshot);
-    if snapshot.at.since(snapshot.scanned) >= scan_every && !actions.contains(&Action::Scan) {
+    if snapshot.at.since(snapshot.scanned_all) >= scan_every && !actions.iter().any(Action::is_scan)
+    {
         actions.push(Action::Scan);
     }
     scores(state, snapshot, policy, actions);
@@ -256,8 +257,8 @@ fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
     let Some(machine) = state.zones.first().and_then(|zone| zone.measured) else {
         return SCAN_AT_REST;
     };
-    if state.scan.0 != snapshot.scanned {
-        state.scan = (snapshot.scanned, machine.available);
+    if state.scan.0 != snapshot.scanned_all {
+        state.scan = (snapshot.scanned_all, machine.available);
     }
     let moved = Kib(state.scan.1.0.abs_diff(machine.available.0));
     let stands_still = moved < STILL.max(machine.limit.percent(1));

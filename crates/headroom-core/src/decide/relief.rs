@@ -158,7 +158,7 @@ fn choose(
 ) -> Step {
     let at = now.snapshot.at;
     if !is_fresh(now.snapshot) {
-        return Step::with(*relief, Action::Scan, Duration::ZERO);
+        return Step::with(*relief, Action::ScanToChoose, Duration::ZERO);
     }
     if relief.useless >= USELESS {
         return match relief.rests_until {
@@ -314,7 +314,7 @@ fn wait_for_end(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Ste
 /// Of a family new ones may have been born while it ended.
 fn the_rest_too(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Step {
     if victim.family.is_some() && !is_fresh(now.snapshot) {
-        return Step::with(*relief, Action::Scan, FASTEST);
+        return Step::with(*relief, Action::ScanToChoose, FASTEST);
     }
     Step { family: victim.family, ..Step::rest(*relief, FASTEST) }
 }

@@ -82,8 +82,8 @@ pub(super) fn admit(
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };
-    if snapshot.at.since(snapshot.scanned) >= often && !actions.contains(&Action::Scan) {
-        actions.push(Action::Scan);
+    if snapshot.at.since(snapshot.scanned) >= often && !actions.iter().any(Action::is_scan) {
+        actions.push(Action::ScanToChoose);
     }
     if state.admission.any_on_trial(snapshot.at) { often.min(ON_TRIAL) } else { often }
 }

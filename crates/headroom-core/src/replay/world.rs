@@ -112,7 +112,7 @@ impl<'a> World<'a> {
     pub fn turn(&mut self) -> Duration {
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
-            if !self.actions.contains(&Action::Scan) {
+            if !self.actions.iter().any(Action::is_scan) {
                 break;
             }
             self.scan();
@@ -151,7 +151,7 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Scan => return,
+            Action::Scan | Action::ScanToChoose => return,
             Action::SetScore { id, value } => {
                 if let Some(actor) = self.actor(id) {
                     actor.process.oom_score_adj = Some(value);
@@ -215,7 +215,7 @@ impl<'a> World<'a> {
         snapshot.processes.clear();
         snapshot.processes.extend(alive.iter().map(|at| storm.actors[*at].process));
         snapshot.processes.sort_unstable_by_key(|p| p.id.pid);
-        snapshot.scanned = now;
+        (snapshot.scanned, snapshot.scanned_all) = (now, now);
     }
 
     /// Lets time pass, and looks at the node again.

@@ -17,7 +17,9 @@ pub(super) fn entry(
     reflex: Option<Duration>,
 ) -> Option<Entry> {
     Some(match action {
-        Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return None,
+        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+            return None;
+        }
         Action::Open { incident, zone, trigger, measured } => Entry::Opened(Opened {
             incident: *incident,
             zone: zone_path(policy, *zone),

@@ -21,7 +21,7 @@ fn storm() -> (State, Snapshot) {
 
 fn look(recorder: &mut Recorder, state: &mut State, snapshot: &mut Snapshot) {
     snapshot.at = snapshot.at.after(Duration::from_millis(100));
-    snapshot.scanned = snapshot.at;
+    (snapshot.scanned, snapshot.scanned_all) = (snapshot.at, snapshot.at);
     let mut actions = Vec::new();
     decide(state, snapshot, &Policy::built_in(), &mut actions);
     actions.into_iter().for_each(|action| recorder.happened(action, None));

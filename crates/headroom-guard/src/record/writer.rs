@@ -14,6 +14,7 @@ use headroom_core::words::relief::{Cause, Deed, Result as ResultWords};
 use super::disk::{Events, JobBook, Samples, make_dir};
 use super::entries::{entry, reason};
 use super::reopen::Reopening;
+use super::terminal::Terminals;
 use super::{JOURNAL, Note, Past, RING_OF_SAMPLES, say};
 use crate::say::wall_clock_ms;
 use crate::view::Shared;
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     pub(super) sync_due: Option<Instant>,
     pub(super) save_due: Option<Instant>,
     pub(super) failing: u64,
+    pub(super) terminals: Terminals,
 }
 
 impl Writer {
@@ -103,6 +105,9 @@ impl Writer {
     }
 
     fn happened(&mut self, unix_ms: i64, action: Action, reflex: Option<Duration>) {
+        if !self.dry_run {
+            self.terminals.happened(&action, &self.policy);
+        }
         if self.events.is_none() {
             match action {
                 Action::Open { .. } => self.untold = Some((unix_ms, action)),
@@ -112,7 +117,10 @@ impl Writer {
         }
         let action = &numbered_after(action, self.incidents_before);
         match action {
-            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => {}
+            Action::Scan
+            | Action::ScanToChoose
+            | Action::SetScore { .. }
+            | Action::EndToo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }
@@ -267,7 +275,9 @@ fn numbered_after(mut action: Action, earlier: u64) -> Action {
         Action::Open { incident, .. } | Action::Close { incident, .. } => incident,
         Action::Relieve(verdict) => &mut verdict.incident,
         Action::Tell(outcome) => &mut outcome.incident,
-        Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return action,
+        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+            return action;
+        }
     };
     // What belongs to none stays so.
     if *number > 0 {

@@ -115,6 +115,7 @@ impl Node {
     fn scan(&mut self) {
         self.snapshot.processes = self.growers.iter().map(|g| g.process).collect();
         self.snapshot.scanned = self.snapshot.at;
+        self.snapshot.scanned_all = self.snapshot.at;
     }
 
     fn pass(&mut self, time: Duration) {
@@ -166,11 +167,11 @@ impl Node {
     fn act(&mut self) -> Duration {
         self.try_out();
         let mut wait = decide(&mut self.state, &self.snapshot, &self.policy, &mut self.actions);
-        if self.actions.contains(&Action::Scan) {
+        if self.actions.iter().any(Action::is_scan) {
             self.carry_out();
             self.scan();
             wait = decide(&mut self.state, &self.snapshot, &self.policy, &mut self.actions);
-            assert!(!self.actions.contains(&Action::Scan), "a fresh scan is enough");
+            assert!(!self.actions.iter().any(Action::is_scan), "a fresh scan is enough");
         }
         self.carry_out();
         wait
@@ -218,7 +219,7 @@ impl Node {
             let ending = self.growers.iter_mut().filter(|g| g.process.id == *id);
             ending.for_each(|g| g.process.ending = true);
         }
-        self.log.extend(self.actions.iter().filter(|a| **a != Action::Scan).copied());
+        self.log.extend(self.actions.iter().filter(|a| !a.is_scan()).copied());
     }
 
     fn run(&mut self, seconds: u64) {

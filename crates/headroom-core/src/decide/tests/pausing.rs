@@ -178,3 +178,36 @@ fn a_protected_job_is_not_paused_and_goes_on_if_it_was() {
     });
     assert_eq!(pauses.count(), 0);
 }
+
+#[test]
+fn a_job_that_could_not_be_let_go_on_is_tried_again() {
+    let mut node = stack(6, true);
+    let (mut refused, mut thawed) = (Vec::new(), Vec::new());
+    for _ in 0..6000 {
+        let wait = node.act();
+        let thaws: Vec<_> = node
+            .actions
+            .iter()
+            .filter_map(|a| match a {
+                Action::Relieve(Verdict { relief: Relief::Thaw { .. }, process, .. }) => *process,
+                _ => None,
+            })
+            .collect();
+        for process in thaws {
+            if refused.contains(&process.id) {
+                thawed.push(process.id);
+                continue;
+            }
+            // The kernel refuses once.
+            refused.push(process.id);
+            node.growers.iter_mut().filter(|g| g.process.id == process.id).for_each(|g| {
+                g.process.paused = true;
+            });
+            node.state.report(process.id, Report::Refused, node.snapshot.at);
+        }
+        node.pass(wait.min(Duration::from_millis(50)));
+    }
+    assert!(!refused.is_empty());
+    assert!(refused.iter().all(|id| thawed.contains(id)), "{refused:?} {thawed:?}");
+    assert_eq!(node.finished.len(), 6);
+}

@@ -3,6 +3,8 @@
 //! The node only reports what it saw; the host judges. So a judgement can be mended and run again
 //! over the facts that earlier runs left behind.
 
+pub mod tour;
+
 use serde::{Deserialize, Serialize};
 
 /// Begins each line of the second serial port that is meant for the host.
@@ -11,6 +13,9 @@ pub const SAYS: &str = "LAB ";
 pub const FAILED: &str = "failed: ";
 /// Begins the one line that carries [`Facts`] as JSON.
 pub const FACTS: &str = "LAB-FACTS ";
+
+/// The scenario that is no storm but the tour (`tour`).
+pub const TOUR: &str = "tour";
 
 /// Everything the director saw in one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ mod rows;
 mod run;
 mod score;
 mod settings;
+mod tour;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(arguments) => run_one(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
+        Command::Tour(arguments) => tour::run(&arguments),
         Command::Report => report::write(),
         Command::Image => {
             needs::ensure()?;

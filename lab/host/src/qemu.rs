@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab_facts::{FACTS, FAILED, Facts, SAYS};
+use lab_facts::{FACTS, FAILED, Facts, SAYS, TOUR};
 
 use crate::image::Image;
 use crate::progress::say;
@@ -21,6 +21,8 @@ use crate::settings::Run;
 const BYTES_PER_SECOND: u32 = 125 << 20;
 /// A node that has not got through by then never will.
 const PATIENCE: Duration = Duration::from_secs(25 * 60);
+/// The same for the tour, which has many storms in it.
+const TOUR_PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// The node's wall clock starts here, so that two runs have the same times. Later than its packages: systemd
 /// puts a clock forward that is behind its own build.
 const CLOCK: &str = "2030-01-15T12:00:00";
@@ -45,7 +47,8 @@ pub(crate) fn boot(
     let mut child = command(image, run, disks, console).spawn().context("starting qemu")?;
     let output = child.stdout.take().context("qemu has no output")?;
     thread::scope(|scope| {
-        let watchdog = scope.spawn(|| end_within(&mut child, PATIENCE));
+        let patience = if run.scenario == TOUR { TOUR_PATIENCE } else { PATIENCE };
+        let watchdog = scope.spawn(move || end_within(&mut child, patience));
         let facts = listen(BufReader::new(output), run);
         let ended = watchdog.join();
         ended

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use lab_facts::Facts;
+
 use crate::hash::Recipe;
 use crate::image::{Image, image, make_file_system};
 use crate::kills::{Kill, by_guard, by_kernel, paused};
@@ -50,6 +52,11 @@ impl Lab {
         Ok(Self { image: image()?, node_program, package })
     }
 
+    /// The same on another image.
+    pub(crate) fn on(self, image: Image) -> Self {
+        Self { image, ..self }
+    }
+
     /// The name of the build under test, for runs whose guard is ours.
     pub(crate) fn build_of(&self, run: &Run) -> Option<&str> {
         self.package.as_ref().filter(|_| run.is_own()).map(|package| package.hash.as_str())
@@ -57,6 +64,14 @@ impl Lab {
 
     /// Lets the storm loose once; no score when the node never got through. Its logs are left in `keep`.
     pub(crate) fn run(&self, run: &Run, keep: &Path) -> Result<Option<Score>> {
+        let Some(facts) = self.boot(run, keep)? else { return Ok(None) };
+        fs::write(keep.join("facts.json"), serde_json::to_vec_pretty(&facts)?)?;
+        let history = fs::read_to_string(keep.join("history.json")).unwrap_or_default();
+        Ok(Some(score(run, &facts, &kills(run, keep)?, paused(&history))))
+    }
+
+    /// Boots the node and waits until it is off; its director's facts, and its logs in `keep`.
+    pub(crate) fn boot(&self, run: &Run, keep: &Path) -> Result<Option<Facts>> {
         fs::create_dir_all(keep).with_context(|| format!("making {}", keep.display()))?;
         let scratch = tempfile::tempdir()?;
         let run_disk = scratch.path().join("run.img");
@@ -77,10 +92,7 @@ impl Lab {
         if is_written(&results_disk)? {
             run_program(Command::new("tar").arg("-C").arg(keep).arg("-xf").arg(&results_disk))?;
         }
-        let Some(facts) = facts? else { return Ok(None) };
-        fs::write(keep.join("facts.json"), serde_json::to_vec_pretty(&facts)?)?;
-        let history = fs::read_to_string(keep.join("history.json")).unwrap_or_default();
-        Ok(Some(score(run, &facts, &kills(run, keep)?, paused(&history))))
+        facts
     }
 
     fn build_run_disk(&self, run: &Run, folder: &Path, image: &Path) -> Result<()> {
@@ -88,6 +100,9 @@ impl Lab {
         let source = places::lab().join("image/run/.");
         run_program(Command::new("cp").arg("-r").arg(source).arg(folder))?;
         fs::copy(&self.node_program, folder.join("lab-node"))?;
+        if let Some(only) = &run.only {
+            keep_steps(&folder.join("tour/steps"), only)?;
+        }
         if run.is_own() {
             let package = self.package.as_ref().context("the build under test was not packaged")?;
             fs::create_dir(folder.join("payload"))?;
@@ -95,6 +110,18 @@ impl Lab {
         }
         make_file_system(folder, image, "64M")
     }
+}
+
+/// Leaves the tour's steps whose names contain one of these.
+fn keep_steps(folder: &Path, only: &[String]) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !only.iter().any(|part| name.contains(part.as_str())) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn kills(run: &Run, logs: &Path) -> Result<Vec<Kill>> {

@@ -15,6 +15,8 @@ pub const POLICY_DIRS: [&str; 3] =
 pub const STATE_DIR: &str = "/var/lib/headroom";
 /// Sockets.
 pub const RUNTIME_DIR: &str = "/run/headroom";
+/// What the agent keeps for the guard to read: a directory that is the agent's own.
+pub const AGENT_RUNTIME_DIR: &str = "/run/headroom-agent";
 /// The guard's journal in the state directory.
 pub const JOURNAL: &str = "journal";
 /// Its second ring, of samples, there as well.
@@ -34,6 +36,14 @@ pub const AGENT_SOCKET: &str = "agent.sock";
 #[must_use]
 pub fn runtime_dir() -> PathBuf {
     env::var_os("HEADROOM_RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from)
+}
+
+/// The agent's own runtime directory beside this one: [`AGENT_RUNTIME_DIR`] for the default, else `agent`
+/// in it.
+#[must_use]
+pub fn agent_dir(runtime_dir: &Path) -> PathBuf {
+    let is_default = runtime_dir == Path::new(RUNTIME_DIR);
+    if is_default { AGENT_RUNTIME_DIR.into() } else { runtime_dir.join("agent") }
 }
 
 /// The state directory the command line goes by: `HEADROOM_STATE_DIR`, else the default.

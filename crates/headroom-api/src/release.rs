@@ -74,6 +74,8 @@ CREATE USER IF NOT EXISTS 'headroom'@'localhost' IDENTIFIED VIA unix_socket;
 -- SUPER: MariaDB asks for it to set innodb_buffer_pool_size. CONNECTION ADMIN: end the query that
 -- holds the most. REPLICA MONITOR: see whether replication catches up. No right to any table.
 GRANT PROCESS, RELOAD, SUPER, CONNECTION ADMIN, REPLICA MONITOR ON *.* TO 'headroom'@'localhost';
+-- Who holds which lock (part of MariaDB): without it no paused job is known to hold none.
+INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info';
 ";
 
 /// The same for MySQL 8.0 and later.

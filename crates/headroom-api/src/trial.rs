@@ -7,6 +7,7 @@
 //! are small files of fixed size in memory, written in one call and never renamed, so that neither
 //! program waits for the other, and the guard needs no answer: an old, torn or missing one is none.
 
+pub use headroom_core::snapshot::Holding;
 use headroom_core::snapshot::{Moment, ProcessId};
 
 /// The guard's file in its runtime directory.
@@ -65,18 +66,6 @@ impl Held {
     pub fn all(file: &[u8]) -> impl Iterator<Item = Self> {
         file.chunks(PLACE).filter_map(Self::decode)
     }
-}
-
-/// What the agent found out about a stopped process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holding {
-    /// All its connections are accounted for, and none holds anything.
-    Nothing,
-    /// It holds, or may hold, a lock: a transaction, a table, metadata, a user's lock, or a statement
-    /// of it is still under way and may get one.
-    Lock,
-    /// It holds, or may hold, what somebody waits for right now.
-    Waited,
 }
 
 /// One line of the agent's answer.

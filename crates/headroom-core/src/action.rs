@@ -63,6 +63,29 @@ impl Measured {
     }
 }
 
+/// Why a paused process goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// There is room for it, or it must not be paused.
+    Room,
+    /// It holds a lock, or may; it is asked again soon.
+    Lock,
+    /// Somebody waits for what it may hold.
+    Waited,
+}
+
+impl Because {
+    /// Its name in the journal and every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Lock => "lock",
+            Self::Waited => "waited-for",
+        }
+    }
+}
+
 /// What a verdict does to its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relief {
@@ -95,6 +118,8 @@ pub enum Relief {
     Thaw {
         /// How long it waited.
         waited: Duration,
+        /// Why now.
+        because: Because,
     },
     /// Nothing: no process in the zone may be slain and would give back enough.
     Nothing,
@@ -135,8 +160,6 @@ pub enum Ending {
     Vanished,
     /// The kernel refused the signal.
     Refused,
-    /// It was not paused, since it is connected to something that may wait for it.
-    MayHoldLock,
     /// It was signalled and would not end in time (uninterruptible sleep); another is chosen.
     Stuck,
 }
@@ -148,7 +171,7 @@ impl Ending {
         match self {
             Self::Gone => "gone",
             Self::Vanished => "vanished",
-            Self::Refused | Self::MayHoldLock => "refused",
+            Self::Refused => "refused",
             Self::Stuck => "failed",
         }
     }
@@ -180,6 +203,8 @@ pub struct Outcome {
 pub enum Action {
     /// Scan the processes and decide again at once: what is known of them is too old to choose by.
     Scan,
+    /// The same, of those who may go and whoever is new alone: the others are not chosen from.
+    ScanToChoose,
     /// Write `oom_score_adj`.
     SetScore {
         /// Whose.
@@ -229,8 +254,16 @@ pub enum Report {
     Vanished,
     /// The kernel said no.
     Refused,
-    /// It is connected to something that may wait for it, and runs on.
-    MayHoldLock,
+    /// It is stopped, and connected to something behind which it could hold a lock.
+    OnTrial,
     /// Its pidfd says that it has ended.
     Ended,
+}
+
+impl Action {
+    /// Whether the processes are to be scanned, and decided about once more.
+    #[must_use]
+    pub const fn is_scan(&self) -> bool {
+        matches!(self, Self::Scan | Self::ScanToChoose)
+    }
 }

@@ -175,6 +175,29 @@ impl ZoneIndex {
     pub const ROOT: Self = Self(0);
 }
 
+/// What a stopped process holds, as far as it was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holding {
+    /// All its connections are accounted for, and none holds anything.
+    Nothing,
+    /// It holds, or may hold, a lock: a transaction, a table, metadata, a user's lock, or a statement
+    /// of it is still under way and may get one.
+    Lock,
+    /// It holds, or may hold, what somebody waits for right now.
+    Waited,
+}
+
+/// What is known of a stopped process that could hold a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Which one.
+    pub id: ProcessId,
+    /// What it holds.
+    pub holding: Holding,
+    /// The moment that is true of; later than its stop.
+    pub asked: Moment,
+}
+
 /// The node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -190,8 +213,18 @@ pub struct Snapshot {
     pub zones: Vec<Option<CgroupMemory>>,
     /// Every process with memory of its own, when this snapshot scanned them.
     pub processes: Vec<Process>,
-    /// When `processes` was last filled: between scans it stands as it was.
+    /// When those of `processes` who may go were last looked at: between scans they stand as they were.
     pub scanned: Moment,
+    /// When all were.
+    pub scanned_all: Moment,
     /// The guard's own pid.
     pub own_pid: i32,
+    /// Whether the guard hears of each process that runs another program or becomes another user, so
+    /// that those are in `processes` without a scan.
+    pub births_heard: bool,
+    /// What was found out about stopped processes that could hold a lock.
+    pub trials: Vec<Trial>,
+    /// Since when a worker of an essential service waits without getting on; looked for only while
+    /// somebody is stopped who could hold a lock.
+    pub worker_waits: Option<Moment>,
 }

@@ -8,9 +8,11 @@
 
 use std::time::Duration;
 
+use headroom_api::trial;
 use headroom_core::action::{Relief, Report, Verdict};
-use headroom_core::snapshot::{ProcessId, Snapshot};
+use headroom_core::snapshot::{Process, ProcessId, Snapshot};
 use headroom_sys::ReadError;
+use headroom_sys::own;
 use headroom_sys::proc::Proc;
 use headroom_sys::process::Target;
 use headroom_sys::wait::{Interest, Waiter};
@@ -24,6 +26,9 @@ use crate::tokens::VICTIM;
 const STILL_EVERY: Duration = Duration::from_micros(200);
 /// ... and that many times: 10 ms.
 const STILL_TRIES: u32 = 50;
+
+/// So many of a family are looked at.
+const FAMILY: usize = 16;
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +73,7 @@ impl Hands {
         proc: &mut Proc,
         waiter: &Waiter,
         verdict: &Verdict,
+        snapshot: &Snapshot,
     ) -> Option<Report> {
         let process = verdict.process?;
         let id = process.id;
@@ -77,7 +83,7 @@ impl Hands {
             return Some(Report::Refused);
         }
         match verdict.relief {
-            Relief::Pause { .. } => return Some(self.pause(proc, id)),
+            Relief::Pause { .. } => return Some(self.pause(proc, &process, snapshot)),
             Relief::Thaw { .. } => return Some(self.thaw(proc, id)),
             Relief::Nothing | Relief::Useless { .. } => return None,
             Relief::Terminate | Relief::Kill | Relief::KillFamily { .. } | Relief::Trim { .. } => {}
@@ -126,14 +132,16 @@ impl Hands {
         self.held.remove(id);
     }
 
-    /// Stops a process and looks, now that nothing can change any more, whether it may hold a lock
-    /// behind some connection. If so it goes on at once: that moment was all.
-    fn pause(&mut self, proc: &mut Proc, id: ProcessId) -> Report {
+    /// Stops a process and looks, now that nothing can change any more, whether it could hold a lock
+    /// behind some connection, its own or one of those it works together with. If so its pause is on
+    /// trial.
+    fn pause(&mut self, proc: &mut Proc, process: &Process, snapshot: &Snapshot) -> Report {
+        let id = process.id;
         let target = match Target::open(proc, id) {
             Ok(target) => target,
             Err(error) => return report_of(error),
         };
-        if !self.held.add(id) {
+        if !self.held.add(id, own::now()) {
             return Report::Refused;
         }
         if let Err(error) = target.stop() {
@@ -141,17 +149,26 @@ impl Hands {
             return report_of(error);
         }
         wait_until_still(proc, id.pid);
-        if proc.has_connection(id.pid).unwrap_or(true) {
-            let _gone_already = target.resume();
-            self.held.remove(id);
-            return Report::MayHoldLock;
+        let mut together = family_of(process, snapshot).map(|p| p.id.pid).take(FAMILY);
+        let is_connected = |proc: &mut Proc, pid| proc.has_connection(pid).unwrap_or(true);
+        if is_connected(proc, id.pid) || together.any(|pid| is_connected(proc, pid)) {
+            self.held.put_on_trial(id, own::now());
+            return Report::OnTrial;
         }
         Report::Signalled
     }
 
+    /// Those whose pause is on trial.
+    pub(crate) fn on_trial(&self) -> impl Iterator<Item = &trial::Held> {
+        self.held.on_trial()
+    }
+
     fn thaw(&mut self, proc: &mut Proc, id: ProcessId) -> Report {
         let sent = Target::open(proc, id).and_then(|target| target.resume());
-        self.held.remove(id);
+        // Whom it could not reach stays on the list: it is tried again, at the latest by the next guard.
+        if matches!(sent, Ok(()) | Err(ReadError::Gone)) {
+            self.held.remove(id);
+        }
         sent.map_or_else(report_of, |()| Report::Signalled)
     }
 
@@ -186,6 +203,13 @@ impl Hands {
             Err(_) => {}
         }
     }
+}
+
+/// Others of its session: what one of them holds it may hold for as long as a pipe between them is full.
+fn family_of<'s>(of: &Process, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Process> {
+    let (id, family) = (of.id, of.family);
+    let is_near = move |p: &&Process| family != 0 && p.family == family && p.id != id && !p.ending;
+    snapshot.processes.iter().filter(is_near)
 }
 
 /// Waits until a process that was sent SIGSTOP runs no more of its own code: it is stopped, or in the

@@ -6,6 +6,9 @@
 //! child is root's until its setuid, php-fpm's worker is php-fpm. So there is nothing to set at a
 //! fork, the scan that comes before each choice finds the child, and half of all messages are saved.
 //!
+//! Nor are ends: each would wake the guard on a node at rest, and who has ended hurts nobody in the table.
+//! A few of those are taken out at each birth when the table gets full, the others at the next scan.
+//!
 //! Values are written here and not by `decide`, which looks at memory and walks over all processes:
 //! too much for each of a thousand execs a second. The core chooses them all the same, by
 //! [`Policy::score_to_set`].
@@ -21,11 +24,12 @@ use headroom_sys::wait::{Interest, Waiter};
 
 use crate::act::Hands;
 use crate::sense::Senses;
+use crate::table::Whom;
 use crate::tokens::BIRTH;
 use crate::view::missing;
 
 /// What is listened to.
-const KINDS: [Kind; 4] = [Kind::Exec, Kind::Uid, Kind::Comm, Kind::Exit];
+const KINDS: [Kind; 3] = [Kind::Exec, Kind::Uid, Kind::Comm];
 /// Processes examined in one go, each in some 50 µs: between two goes relief has its turn.
 const EXAMINED: usize = 16;
 /// Messages read in one go, each in about 1 µs.
@@ -51,11 +55,36 @@ pub(crate) struct Births {
     /// Messages were lost, and not made good yet.
     lost: bool,
     losses: Losses,
+    /// When all were last scanned for a loss.
+    made_good: Option<Moment>,
     sweep: Option<Sweep>,
     /// Out of the waiter's sight for [`REST`].
     resting: bool,
     /// An expendable began, which may become a job that has to wait.
     newborn: bool,
+}
+
+#[cfg(test)]
+impl Births {
+    /// Births that nobody is told of but through [`Self::lose`], at that moment.
+    pub(crate) fn deaf(senses: &mut Senses, waiter: &Waiter) -> Self {
+        senses.snapshot.births_heard = true;
+        Self::open(senses, waiter, &mut Vec::new())
+    }
+
+    /// The kernel says that messages were lost; then they are made good, as far as one go does.
+    pub(crate) fn lose(
+        &mut self,
+        waiter: &Waiter,
+        senses: &mut Senses,
+        policy: &Policy,
+        hands: &mut Hands,
+        now: Moment,
+    ) {
+        self.lost = true;
+        self.losses.count += 1;
+        self.take_in_at(waiter, senses, policy, hands, now);
+    }
 }
 
 /// How often messages were lost, and when that was last said.
@@ -93,6 +122,7 @@ impl Births {
             changed,
             lost: false,
             losses: Losses::default(),
+            made_good: None,
             sweep: None,
             resting: false,
             newborn: false,
@@ -122,6 +152,11 @@ impl Births {
         std::mem::replace(&mut self.newborn, false)
     }
 
+    /// Whether births are heard.
+    pub(crate) const fn are_heard(&self) -> bool {
+        self.connector.is_some()
+    }
+
     /// How long it may be left alone when nothing new is heard.
     pub(crate) const fn patience(&self) -> Duration {
         if self.resting || self.sweep.is_some() {
@@ -143,10 +178,22 @@ impl Births {
         policy: &Policy,
         hands: &mut Hands,
     ) {
-        let heard_all = self.hear(senses);
+        self.take_in_at(waiter, senses, policy, hands, own::now());
+    }
+
+    fn take_in_at(
+        &mut self,
+        waiter: &Waiter,
+        senses: &mut Senses,
+        policy: &Policy,
+        hands: &mut Hands,
+        now: Moment,
+    ) {
+        let heard_all = self.hear();
         self.rest(waiter, !heard_all);
-        let now = own::now();
         while let Some(pid) = self.changed.pop() {
+            let Senses { proc, snapshot, table, .. } = &mut *senses;
+            table.make_room(proc, snapshot);
             let process = class_one(senses, policy, hands, pid, now);
             self.newborn |= process.is_some_and(|p| is_newborn(&p, now));
         }
@@ -168,16 +215,12 @@ impl Births {
         }
     }
 
-    /// Reads what happened, and says whether that was all. Who changed and then ended needs no look.
-    fn hear(&mut self, senses: &mut Senses) -> bool {
+    /// Reads what happened, and says whether that was all.
+    fn hear(&mut self) -> bool {
         let Some(connector) = &mut self.connector else { return true };
         for _ in 0..MESSAGES {
             match connector.next_event() {
                 Ok(None) => return true,
-                Ok(Some(Event::Happened { kind: Kind::Exit, pid })) => {
-                    self.changed.retain(|changed| *changed != pid);
-                    senses.table.forget(&mut senses.snapshot, pid);
-                }
                 Ok(Some(Event::Happened { pid, .. })) => {
                     if !self.changed.contains(&pid) {
                         self.changed.push(pid);
@@ -198,10 +241,12 @@ impl Births {
 
     /// After a loss: the scan finds whoever is new, the sweep whoever changed.
     fn make_good(&mut self, senses: &mut Senses, policy: &Policy, hands: &mut Hands, now: Moment) {
-        if self.lost && self.sweep.is_none() && now.since(senses.snapshot.scanned) >= BETWEEN_SCANS
-        {
+        // Not by the age of the table: before choices it is looked at again and again, and not all of it.
+        let is_soon = self.made_good.is_some_and(|last| now.since(last) < BETWEEN_SCANS);
+        if self.lost && self.sweep.is_none() && !is_soon {
+            self.made_good = Some(now);
             // Where /proc cannot be read the loop says so.
-            self.lost = senses.scan(policy).is_err();
+            self.lost = senses.scan(policy, Whom::All).is_err();
             self.sweep = Some(Sweep { next_pid: 0, lost_at: now });
         }
         let Some(Sweep { mut next_pid, lost_at }) = self.sweep.take() else { return };

@@ -2,23 +2,30 @@
 //! missing, cut, garbled or somebody else's by the next moment, under a guard whose signals are refused
 //! and whose clock jumps. No wrong kill, no end of the loop, no storm without relief.
 //!
-//! The senses, the decision and the policy's files are the real ones; only who is signalled is played, since
-//! nobody must be.
+//! The senses, the decision, the hands and the policy's files are the real ones. Whom the made-up /proc shows
+//! are real processes, a `sleep` each: that is where the signals go, and by them it is seen that none went wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
 use headroom_core::action::{Action, Relief, Report};
 use headroom_core::decide::{State, decide};
 use headroom_core::policy::{Class, Policy};
-use headroom_core::snapshot::{Moment, ProcessId};
+use headroom_core::snapshot::{Moment, Process, ProcessId};
 use headroom_sys::own;
+use headroom_sys::proc::Proc;
+use headroom_sys::wait::Waiter;
 
+use crate::act::Hands;
+use crate::birth::Births;
+use crate::held::Held;
 use crate::policy_files::load_policy;
 use crate::record::Recorder;
 use crate::sense::Senses;
+use crate::table::Whom;
 use crate::view::Shared;
 
 /// Storms, each with a seed of its own.
@@ -44,10 +51,12 @@ impl Dice {
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// A process ends between two looks at it: its folder is there and its files are not.
+    /// A process ends between two looks at it, or its folder is there and its files are not.
     Vanished,
     /// A pid is another's when the signal is to be sent: an essential's.
     Reused,
+    /// What the kernel told was lost: that a job became one of the shop's.
+    Lost,
     /// A file of a process is cut.
     ShortRead,
     /// A file answers with an error that nobody expects, as ENOMEM would be.
@@ -64,9 +73,10 @@ enum Fault {
     BadReload,
 }
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 10] = [
     Fault::Vanished,
     Fault::Reused,
+    Fault::Lost,
     Fault::ShortRead,
     Fault::OddError,
     Fault::NoMemory,
@@ -83,6 +93,8 @@ struct Being {
     uid: u32,
     rss_kib: u64,
     stopped: bool,
+    /// The files show another that had its pid before.
+    late: bool,
 }
 
 const ESSENTIAL: u32 = 100;
@@ -93,20 +105,37 @@ struct Node {
     root: PathBuf,
     beings: Vec<Being>,
     available: u64,
-    /// Whose signal the kernel refused: the guard does not ask for the same one again.
-    refused: Vec<ProcessId>,
+    /// The real processes that they are.
+    children: Vec<Child>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            // Those that were relieved have ended.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
 }
 
 impl Node {
     fn new(root: &Path) -> Self {
-        let beings = (0..8).map(|nth| Being {
-            id: ProcessId { pid: 300 + nth, start_ticks: 100 + u64::from(nth.unsigned_abs()) },
-            uid: if nth % 2 == 0 { ESSENTIAL } else { EXPENDABLE },
-            rss_kib: (64 + 32 * u64::from(nth.unsigned_abs())) << 10,
-            stopped: false,
+        let mut live = Proc::open(Path::new("/")).unwrap();
+        let sleeper = || Command::new("sleep").arg("1000").spawn().unwrap();
+        let children: Vec<_> = (0..8).map(|_| sleeper()).collect();
+        let beings = children.iter().zip(0_u64..).map(|(child, nth)| {
+            let pid = i32::try_from(child.id()).unwrap();
+            Being {
+                id: ProcessId { pid, start_ticks: live.stat(pid).unwrap().start_ticks },
+                uid: if nth % 2 == 0 { ESSENTIAL } else { EXPENDABLE },
+                rss_kib: (64 + 32 * nth) << 10,
+                stopped: false,
+                late: false,
+            }
         });
         let beings = beings.collect();
-        let node = Self { root: root.into(), beings, available: TOTAL / 2, refused: Vec::new() };
+        let node = Self { root: root.into(), beings, available: TOTAL / 2, children };
         let policy = root.join("etc/headroom");
         fs::create_dir_all(&policy).unwrap();
         fs::create_dir_all(root.join("proc/pressure")).unwrap();
@@ -137,7 +166,9 @@ impl Node {
         let line = "avg10=0.00 avg60=0.00 avg300=0.00 total=0";
         fs::write(proc.join("pressure/memory"), format!("some {line}\nfull {line}\n")).unwrap();
         for being in &self.beings {
-            let Being { id: ProcessId { pid, start_ticks }, uid, rss_kib, stopped } = *being;
+            let Being { id: ProcessId { pid, start_ticks }, uid, rss_kib, stopped, late } = *being;
+            let (uid, start_ticks) =
+                if late { (EXPENDABLE, start_ticks - 1) } else { (uid, start_ticks) };
             let (state, pages) = (if stopped { 'T' } else { 'S' }, rss_kib / 4);
             fs::create_dir(proc.join(pid.to_string())).unwrap();
             let zeros = "0 ".repeat(20);
@@ -156,8 +187,31 @@ impl Node {
         }
     }
 
-    fn alive(&self, id: ProcessId) -> Option<&Being> {
-        self.beings.iter().find(|being| being.id == id)
+    /// Ends one and waits for its end.
+    fn end(&mut self, pid: i32) {
+        self.beings.retain(|being| being.id.pid != pid);
+        let child = self.children.iter_mut().find(|child| i32::try_from(child.id()) == Ok(pid));
+        let child = child.expect("whoever is signalled is one of the node's");
+        drop(child.kill());
+        child.wait().unwrap();
+    }
+
+    /// One that may go, and runs: a stopped one becomes nothing else.
+    fn job(&mut self, dice: &mut Dice) -> Option<&mut Being> {
+        let mut jobs: Vec<_> =
+            self.beings.iter_mut().filter(|b| b.uid == EXPENDABLE && !b.stopped).collect();
+        let nth = usize::try_from(dice.roll(jobs.len().max(1) as u64)).unwrap();
+        (nth < jobs.len()).then(|| jobs.swap_remove(nth))
+    }
+
+    /// Whether every one of the shop's runs, as it did from the start.
+    fn shop_is_well(&mut self, live: &mut Proc) -> bool {
+        let shop: Vec<_> =
+            self.beings.iter().filter(|b| b.uid == ESSENTIAL).map(|b| b.id).collect();
+        shop.into_iter().all(|id| {
+            live.stat(id.pid)
+                .is_ok_and(|s| s.start_ticks == id.start_ticks && !s.is_stopped() && !s.is_zombie())
+        })
     }
 }
 
@@ -196,17 +250,27 @@ fn storm(seed: u64) -> (Vec<Fault>, bool) {
     let mut actions = Vec::with_capacity(256);
     let mut faults = Vec::new();
     let mut relieved = false;
+    let mut live = Proc::open(Path::new("/")).unwrap();
+    let waiter = Waiter::new(16).unwrap();
+    let mut births = Births::deaf(&mut senses, &waiter);
+    let mut guard = [Hands::new(false, Held::nowhere()), Hands::new(true, Held::nowhere())];
     for look in 0..LOOKS {
         node.available = if relieved { TOTAL / 2 } else { SHORT };
+        node.beings.iter_mut().for_each(|being| being.late = false);
         node.write();
         // Faults stop before the end: a guard that can see nothing for ever can do nothing.
         let fault = (look < LOOKS / 2 && dice.roll(3) > 0)
-            .then(|| FAULTS[usize::try_from(dice.roll(9)).unwrap()]);
+            .then(|| FAULTS[usize::try_from(dice.roll(10)).unwrap()]);
         if let Some(fault) = fault {
-            inject(fault, &node, &mut dice, &mut now, &mut policy);
+            inject(fault, &mut node, &mut dice, &mut now, &mut policy);
             faults.push(fault);
         }
         now = now.after(Duration::from_millis(20));
+        // The guard hears of a loss before it decides, or only after.
+        let heard_at_once = dice.roll(2) == 0;
+        if fault == Some(Fault::Lost) && heard_at_once {
+            births.lose(&waiter, &mut senses, &policy, &mut guard[0], now);
+        }
         if senses.look(&policy).is_err() {
             assert_eq!(fault, Some(Fault::NoMemory), "{seed}");
             continue;
@@ -216,33 +280,57 @@ fn storm(seed: u64) -> (Vec<Fault>, bool) {
             decide(&mut state, &senses.snapshot, &policy, &mut actions);
             for &action in &actions {
                 recorder.happened(action, None);
-                relieved |= carry_out(action, fault, &mut node, &mut state, now, seed);
+                // The kernel that refuses is one under which the hands may do nothing.
+                let hands = &mut guard[usize::from(fault == Some(Fault::Refused))];
+                let mut scene =
+                    Scene { senses: &mut senses, live: &mut live, hands, node: &mut node };
+                relieved |= scene.carry_out(action, &policy, &waiter, &mut state, now);
             }
-            if !actions.contains(&Action::Scan) {
-                break;
-            }
+            assert!(
+                node.shop_is_well(&mut live),
+                "storm {seed}, {fault:?}: a wrong kill by {actions:?}"
+            );
+            let Some(scan) = actions.iter().find(|action| action.is_scan()) else { break };
+            let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
             let Senses { proc, snapshot, table, .. } = &mut senses;
-            table.scan(proc, snapshot, &policy, now).unwrap();
+            table.scan(proc, snapshot, &policy, whom, now).unwrap();
+        }
+        if fault == Some(Fault::Lost) && !heard_at_once {
+            births.lose(&waiter, &mut senses, &policy, &mut guard[0], now);
         }
     }
     recorder.stop();
+    guard[0].thaw_all(&mut live);
     // Where every job's pid went to the shop there is nobody left who may go.
-    let somebody_could_go = node
-        .beings
-        .iter()
-        .any(|being| being.uid == EXPENDABLE && !node.refused.contains(&being.id));
+    let somebody_could_go = node.beings.iter().any(|being| being.uid == EXPENDABLE);
     (faults, relieved || !somebody_could_go)
 }
 
-fn inject(fault: Fault, node: &Node, dice: &mut Dice, now: &mut Moment, policy: &mut Policy) {
+fn inject(fault: Fault, node: &mut Node, dice: &mut Dice, now: &mut Moment, policy: &mut Policy) {
     let pid = node.beings[usize::try_from(dice.roll(node.beings.len() as u64)).unwrap()].id.pid;
     let files = ["stat", "statm", "status", "cmdline", "cgroup", "oom_score_adj"];
     let file = node.at(pid, files[usize::try_from(dice.roll(6)).unwrap()]);
     let proc = node.root.join("proc");
     match fault {
         Fault::Vanished => {
-            for file in files {
-                fs::remove_file(node.at(pid, file)).unwrap();
+            let is_job = node.beings.iter().any(|b| b.id.pid == pid && b.uid == EXPENDABLE);
+            if is_job {
+                // Its files are still there, as they are for whoever has read them.
+                node.end(pid);
+            } else {
+                files.iter().for_each(|file| fs::remove_file(node.at(pid, file)).unwrap());
+            }
+        }
+        Fault::Reused => {
+            if let Some(job) = node.job(dice) {
+                (job.uid, job.late) = (ESSENTIAL, true);
+                node.write();
+            }
+        }
+        Fault::Lost => {
+            if let Some(job) = node.job(dice) {
+                job.uid = ESSENTIAL;
+                node.write();
             }
         }
         Fault::ShortRead => {
@@ -273,59 +361,62 @@ fn inject(fault: Fault, node: &Node, dice: &mut Dice, now: &mut Moment, policy: 
             }
             fs::write(&path, POLICY).unwrap();
         }
-        Fault::Reused | Fault::Refused => {}
+        Fault::Refused => {}
     }
 }
 
-/// Plays the hands, who look at the start time before they signal. True when somebody was ended.
-fn carry_out(
-    action: Action,
-    fault: Option<Fault>,
-    node: &mut Node,
-    state: &mut State,
-    now: Moment,
-    seed: u64,
-) -> bool {
-    let (id, ends) = match action {
-        Action::Relieve(verdict) => {
-            let Some(process) = verdict.process else { return false };
-            assert_eq!(process.class, Class::Expendable, "storm {seed}: {verdict:?}");
-            let ends = !matches!(
-                verdict.relief,
-                Relief::Pause { .. } | Relief::Thaw { .. } | Relief::Nothing
-            );
-            (process.id, ends)
+/// Where an action is carried out, as the loop does it.
+struct Scene<'a> {
+    senses: &'a mut Senses,
+    live: &'a mut Proc,
+    hands: &'a mut Hands,
+    node: &'a mut Node,
+}
+
+impl Scene<'_> {
+    /// True when somebody was ended.
+    fn carry_out(
+        &mut self,
+        action: Action,
+        policy: &Policy,
+        waiter: &Waiter,
+        state: &mut State,
+        now: Moment,
+    ) -> bool {
+        let Self { senses, live, hands, node } = self;
+        match action {
+            Action::EndToo { id } => {
+                hands.end_too(live, id);
+                node.end(id.pid);
+                true
+            }
+            Action::Relieve(verdict) => {
+                let Some(Process { id, class, .. }) = verdict.process else { return false };
+                assert_eq!(class, Class::Expendable, "{verdict:?}");
+                let report = senses.look_again(policy, &verdict);
+                let relieve = || hands.relieve(live, waiter, &verdict, &senses.snapshot);
+                let Some(report) = report.or_else(relieve) else { return false };
+                state.report(id, report, now);
+                let pauses = matches!(verdict.relief, Relief::Pause { .. });
+                if pauses || matches!(verdict.relief, Relief::Thaw { .. }) {
+                    if matches!(report, Report::Signalled | Report::OnTrial) {
+                        node.beings.iter_mut().filter(|b| b.id == id).for_each(|being| {
+                            being.stopped = pauses;
+                        });
+                    }
+                    return false;
+                }
+                if report != Report::Signalled {
+                    return false;
+                }
+                node.end(id.pid);
+                assert_eq!(hands.ended(), Some(id), "its pidfd says so");
+                state.report(id, Report::Ended, now);
+                true
+            }
+            _ => false,
         }
-        Action::EndToo { id } => (id, true),
-        _ => return false,
-    };
-    if fault == Some(Fault::Reused)
-        && let Some(being) = node.beings.iter_mut().find(|being| being.id == id)
-    {
-        // In the moment before the signal: the pid is the shop's.
-        being.id.start_ticks += 1_000;
-        being.uid = ESSENTIAL;
     }
-    if fault == Some(Fault::Refused) {
-        node.refused.push(id);
-        state.report(id, Report::Refused, now);
-        return false;
-    }
-    let Some(being) = node.alive(id) else {
-        state.report(id, Report::Vanished, now);
-        return false;
-    };
-    assert_eq!(being.uid, EXPENDABLE, "storm {seed}: a wrong kill: {being:?} by {action:?}");
-    state.report(id, Report::Signalled, now);
-    if ends {
-        node.beings.retain(|being| being.id != id);
-        state.report(id, Report::Ended, now);
-    } else {
-        let stops =
-            matches!(action, Action::Relieve(v) if matches!(v.relief, Relief::Pause { .. }));
-        node.beings.iter_mut().filter(|b| b.id == id).for_each(|being| being.stopped = stops);
-    }
-    ends
 }
 
 #[test]

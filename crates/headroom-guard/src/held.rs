@@ -1,90 +1,93 @@
 //! Who is held, in a small file under the runtime directory: a guard that was killed leaves it behind,
-//! and the next one lets everybody go on who is in it. Writing to it touches memory only.
+//! and the next one lets everybody go on who is in it; the agent looks in it for whom it should find out
+//! about. Writing to it touches memory only.
 
 use std::path::Path;
 
-use headroom_core::snapshot::ProcessId;
+use headroom_api::trial::{self, HELD_LEN, MOST_HELD, PLACE};
+use headroom_core::snapshot::{Moment, ProcessId};
 use headroom_sys::file::{FileError, Preallocated};
 
-/// Processes that can be held at once; more than that run on.
-const MOST: usize = 128;
-/// Bytes of one entry: pid and start time, little-endian. A pid of 0 is an empty place.
-const ENTRY: usize = 16;
 /// The list in memory and its file.
 #[derive(Debug)]
 pub(crate) struct Held {
-    places: Vec<Option<ProcessId>>,
+    places: Vec<Option<trial::Held>>,
     file: Option<Preallocated>,
 }
 
 impl Held {
     /// Its name in the runtime directory.
-    pub(crate) const NAME: &str = "held";
+    pub(crate) const NAME: &str = trial::HELD;
 
     /// A list that is kept nowhere: a dry run holds nobody.
     pub(crate) fn nowhere() -> Self {
-        Self { places: vec![None; MOST], file: None }
+        Self { places: vec![None; MOST_HELD], file: None }
     }
 
     /// The list that an earlier guard left in this directory, or an empty one.
     pub(crate) fn open(runtime_dir: &Path) -> Result<Self, FileError> {
-        let length = u64::try_from(MOST * ENTRY).unwrap_or(u64::MAX);
+        let length = u64::try_from(HELD_LEN).unwrap_or(u64::MAX);
         let file = Preallocated::open(&runtime_dir.join(Self::NAME), length)?;
-        let mut bytes = vec![0; MOST * ENTRY];
+        let mut bytes = vec![0; HELD_LEN];
         file.read_at(0, &mut bytes)?;
-        Ok(Self { places: bytes.chunks(ENTRY).map(decode).collect(), file: Some(file) })
+        let places = bytes.chunks(PLACE).map(trial::Held::decode).collect();
+        Ok(Self { places, file: Some(file) })
     }
 
     /// Anyone who is held.
     pub(crate) fn any(&self) -> Option<ProcessId> {
-        self.places.iter().flatten().next().copied()
+        self.places.iter().flatten().next().map(|held| held.id)
+    }
+
+    /// Those whose pause is on trial.
+    pub(crate) fn on_trial(&self) -> impl Iterator<Item = &trial::Held> {
+        self.places.iter().flatten().filter(|held| held.connected)
     }
 
     pub(crate) fn contains(&self, id: ProcessId) -> bool {
-        self.places.contains(&Some(id))
+        self.places.iter().flatten().any(|held| held.id == id)
     }
 
-    /// Writes a process down; false when there is no place or it cannot be written.
-    pub(crate) fn add(&mut self, id: ProcessId) -> bool {
+    /// Writes a process down that is about to be stopped; false when there is no place or it cannot be
+    /// written.
+    pub(crate) fn add(&mut self, id: ProcessId, since: Moment) -> bool {
         if self.contains(id) {
             return true;
         }
         let Some(at) = self.places.iter().position(Option::is_none) else { return false };
-        let written = self.write(at, Some(id));
+        let held = Some(trial::Held { id, since, connected: false });
+        let written = self.write(at, held);
         if written {
-            self.places[at] = Some(id);
+            self.places[at] = held;
         }
         written
     }
 
+    /// It stands still since then, and has connections open.
+    pub(crate) fn put_on_trial(&mut self, id: ProcessId, since: Moment) {
+        let place = self.places.iter().position(|held| held.is_some_and(|held| held.id == id));
+        if let Some(at) = place {
+            self.places[at] = Some(trial::Held { id, since, connected: true });
+            // Without it in the file the agent says nothing, and the shop's workers do.
+            self.write(at, self.places[at]);
+        }
+    }
+
     /// Strikes a process out.
     pub(crate) fn remove(&mut self, id: ProcessId) {
-        if let Some(at) = self.places.iter().position(|place| *place == Some(id)) {
+        let place = self.places.iter().position(|held| held.is_some_and(|held| held.id == id));
+        if let Some(at) = place {
             self.places[at] = None;
             // What stays in the file is checked against the start time before it is woken.
             self.write(at, None);
         }
     }
 
-    fn write(&self, at: usize, id: Option<ProcessId>) -> bool {
-        let offset = u64::try_from(at * ENTRY).unwrap_or(u64::MAX);
-        self.file.as_ref().is_none_or(|file| file.write_at(offset, &encode(id)).is_ok())
+    fn write(&self, at: usize, held: Option<trial::Held>) -> bool {
+        let offset = u64::try_from(at * PLACE).unwrap_or(u64::MAX);
+        let bytes = trial::Held::encode(held);
+        self.file.as_ref().is_none_or(|file| file.write_at(offset, &bytes).is_ok())
     }
-}
-
-fn encode(id: Option<ProcessId>) -> [u8; ENTRY] {
-    let id = id.unwrap_or_default();
-    let mut bytes = [0; ENTRY];
-    bytes[..8].copy_from_slice(&i64::from(id.pid).to_le_bytes());
-    bytes[8..].copy_from_slice(&id.start_ticks.to_le_bytes());
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<ProcessId> {
-    let pid = i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
-    let start_ticks = u64::from_le_bytes(bytes.get(8..)?.try_into().ok()?);
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0)?;
-    Some(ProcessId { pid, start_ticks })
 }
 
 #[cfg(test)]
@@ -96,11 +99,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let id = |pid| ProcessId { pid, start_ticks: 77 };
         let mut held = Held::open(dir.path()).unwrap();
-        assert!(held.add(id(1)) && held.add(id(2)) && held.add(id(2)));
+        assert!(
+            held.add(id(1), Moment(3)) && held.add(id(2), Moment(3)) && held.add(id(2), Moment(4))
+        );
+        held.put_on_trial(id(2), Moment(5));
         held.remove(id(1));
         drop(held);
         let mut held = Held::open(dir.path()).unwrap();
         assert_eq!(held.any(), Some(id(2)));
+        let held_since = trial::Held { id: id(2), since: Moment(5), connected: true };
+        assert_eq!(held.on_trial().collect::<Vec<_>>(), [&held_since]);
         held.remove(id(2));
         drop(held);
         assert_eq!(Held::open(dir.path()).unwrap().any(), None);
@@ -109,9 +117,9 @@ mod tests {
     #[test]
     fn a_full_list_takes_nobody_more() {
         let mut held = Held::nowhere();
-        for pid in 1..=i32::try_from(MOST).unwrap() {
-            assert!(held.add(ProcessId { pid, start_ticks: 1 }));
+        for pid in 1..=i32::try_from(MOST_HELD).unwrap() {
+            assert!(held.add(ProcessId { pid, start_ticks: 1 }, Moment(1)));
         }
-        assert!(!held.add(ProcessId { pid: 9999, start_ticks: 1 }));
+        assert!(!held.add(ProcessId { pid: 9999, start_ticks: 1 }, Moment(1)));
     }
 }

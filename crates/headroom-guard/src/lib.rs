@@ -22,6 +22,7 @@ mod settle;
 mod start;
 mod table;
 mod tokens;
+mod trial;
 mod view;
 mod watch;
 

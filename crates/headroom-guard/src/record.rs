@@ -4,7 +4,9 @@
 
 mod disk;
 mod entries;
+mod reopen;
 mod ring;
+mod terminal;
 mod writer;
 
 #[cfg(test)]
@@ -28,6 +30,7 @@ use headroom_core::units::Kib;
 use crate::say::{say, wall_clock_ms};
 use crate::view::{REMEMBERED, Shared};
 use disk::{Events, JobBook, Samples};
+use reopen::Reopening;
 use writer::Writer;
 
 /// Notes that may wait for the disk.
@@ -35,6 +38,10 @@ const QUEUE: usize = 256;
 /// Samples among them: more than a second's worth in a storm. They are large, so that the same few are
 /// handed to and fro.
 const SAMPLES: usize = 12;
+
+/// What may be missing, by the names under which that is said.
+const JOURNAL: &str = "the journal";
+const RING_OF_SAMPLES: &str = "the ring of samples";
 
 /// What the loop hands over.
 #[derive(Debug)]
@@ -104,7 +111,7 @@ pub(crate) struct Lack {
 
 impl Recorder {
     /// Opens the journal and starts the writer. What cannot be opened is said, and the guard runs on
-    /// without it.
+    /// without it, while the writer tries again now and then.
     pub(crate) fn start(
         state_dir: &Path,
         policy: Arc<Policy>,
@@ -116,10 +123,12 @@ impl Recorder {
         let made = disk::make_dir(state_dir);
         let mut lack = |what, why, instead| lacks.push(Lack { what, why, instead });
         let events = Events::open(state_dir, &policy.journal, &mut past)
-            .map_err(|e| lack("the journal", e, "verdicts are only said, not kept"))
+            .map_err(|e| lack(JOURNAL, e, "verdicts are only said, not kept; it is tried again"))
             .ok();
         let samples = Samples::open(state_dir, &policy.journal)
-            .map_err(|e| lack("the ring of samples", e, "what is measured is not kept"))
+            .map_err(|e| {
+                lack(RING_OF_SAMPLES, e, "what is measured is not kept; it is tried again")
+            })
             .ok();
         // Without a directory it could neither be read nor written.
         let jobs = made.is_ok().then(|| JobBook::open(state_dir));
@@ -129,6 +138,9 @@ impl Recorder {
         let (queue, notes) = sync_channel(QUEUE);
         let (blanks, returned) = sync_channel(SAMPLES);
         let writer = Writer {
+            reopening: Reopening::new(state_dir.into()),
+            incidents_before: 0,
+            untold: None,
             events,
             samples,
             jobs,
@@ -139,6 +151,7 @@ impl Recorder {
             sync_due: None,
             save_due: None,
             failing: 0,
+            terminals: terminal::Terminals::default(),
         };
         let thread = thread::Builder::new()
             .name("journal".into())

@@ -1,5 +1,6 @@
 //! The guard's senses: what the kernel shows, put into the core's snapshot.
 
+use headroom_core::action::{Relief, Report, Verdict};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::{Moment, Snapshot};
 use headroom_core::units::Kib;
@@ -8,7 +9,8 @@ use headroom_sys::cgroup::{Cgroups, ZoneReader};
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
 
-use crate::table::Table;
+use crate::table::{Table, Whom};
+use crate::trial::Trials;
 
 /// Everything that is read from.
 pub(crate) struct Senses {
@@ -35,6 +37,7 @@ impl Senses {
             snapshot: Snapshot {
                 own_pid: i32::try_from(std::process::id()).unwrap_or(0),
                 processes: Vec::with_capacity(1024),
+                trials: Trials::room(),
                 ..Snapshot::default()
             },
             zones: Vec::new(),
@@ -42,7 +45,7 @@ impl Senses {
         };
         senses.use_zones(policy);
         senses.look(policy)?;
-        senses.scan(policy)?;
+        senses.scan(policy, Whom::All)?;
         Ok(senses)
     }
 
@@ -95,9 +98,22 @@ impl Senses {
         low_zone || stalls || is_low(memory.total, memory.available)
     }
 
-    /// Looks at every process.
-    pub(crate) fn scan(&mut self, policy: &Policy) -> Result<(), ReadError> {
-        self.table.scan(&mut self.proc, &mut self.snapshot, policy, own::now())
+    /// Looks at every process, or at those who may go.
+    pub(crate) fn scan(&mut self, policy: &Policy, whom: Whom) -> Result<(), ReadError> {
+        self.table.scan(&mut self.proc, &mut self.snapshot, policy, whom, own::now())
+    }
+
+    /// Why a verdict must not be carried out any more, if so: see [`Table::look_again`].
+    pub(crate) fn look_again(&mut self, policy: &Policy, verdict: &Verdict) -> Option<Report> {
+        let trims = match verdict.relief {
+            Relief::Trim { .. } => true,
+            Relief::Terminate | Relief::Kill | Relief::KillFamily { .. } | Relief::Pause { .. } => {
+                false
+            }
+            Relief::Thaw { .. } | Relief::Nothing | Relief::Useless { .. } => return None,
+        };
+        let Self { proc, snapshot, table, .. } = self;
+        table.look_again(proc, snapshot, policy, &verdict.process?, trims)
     }
 
     /// Looks for zones that did not exist before; true when one was found. Called at rest only.

@@ -62,6 +62,8 @@ fn rehearse(proc: &mut Proc, waiter: &Waiter, policy: &Policy) {
     let id = ProcessId { pid, start_ticks: stat.start_ticks };
     let _chosen = decide_in_a_storm(policy);
     let _no_connection = proc.has_connection(pid);
+    let _runs = proc.doing(pid);
+    let _whatever_they_are = proc.lock_waiters(&mut |_, _| {});
     if let Ok(target) = Target::open(proc, id) {
         let _nobody_waits = waiter.add(&target, Interest::Readable, VICTIM);
         // SIGCONT, of all signals the one that a running process takes no notice of.
@@ -93,7 +95,7 @@ fn decide_in_a_storm(policy: &Policy) -> bool {
     // The second look has a rate to go by, the third follows the signal.
     for second in 1..=3 {
         snapshot.at = Moment(second * 1_000_000_000);
-        snapshot.scanned = snapshot.at;
+        (snapshot.scanned, snapshot.scanned_all) = (snapshot.at, snapshot.at);
         decide(&mut state, &snapshot, policy, &mut actions);
         chosen |= actions.iter().any(|a| matches!(a, Action::Relieve(v) if v.process.is_some()));
     }

@@ -34,9 +34,10 @@ use crate::sense::Senses;
 use crate::serve::{self, Server};
 use crate::settle::Settling;
 use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
+use crate::trial::Trials;
 use crate::view::{Shared, missing};
 use crate::watch::Watch;
-use crate::{Loaded, RELEASE};
+use crate::{Loaded, RELEASE, uid_of};
 
 /// The kernel wakes the guard when some task waited this long for memory ...
 const STALLED: Duration = Duration::from_millis(50);
@@ -166,6 +167,11 @@ impl Watch {
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         let births = Births::open(&senses, &waiter, lacking);
+        senses.snapshot.births_heard = births.are_heard();
+        let users = paths::under(&options.root, "/etc/passwd");
+        let users = std::fs::read_to_string(users).unwrap_or_default();
+        let agent = uid_of(&users, paths::AGENT_USER);
+        let trials = Trials::new(paths::agent_dir(&options.runtime_dir), agent);
         let log = open_log(options, &senses, &waiter, lacking);
         let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();
@@ -190,6 +196,7 @@ impl Watch {
             births,
             log,
             woken: own::now(),
+            trials,
             settling: Settling::new(locked),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,

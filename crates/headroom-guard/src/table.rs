@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use headroom_core::action::Report;
 use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
@@ -14,24 +15,48 @@ use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
+use passed::{Passed, Turns};
+
+mod passed;
+#[cfg(test)]
+mod tests;
 
 /// For this long after its first sight a process is examined at most scans.
 const YOUNG: Duration = Duration::from_secs(5);
 /// The young are not examined more often than this.
 const AGAIN: Duration = Duration::from_millis(100);
-/// Everybody is examined this often.
+/// Everybody is examined this often, where no more than so many are due in one scan, beside one in eight.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
+const DUE_AT_ONCE: usize = 64;
+/// Who is older than this is not young, however short a time ago the guard saw it first.
+const GROWN_UP: Duration = Duration::from_secs(15);
+/// Before a choice whoever is new is looked at for this long at the most: the next look goes on with them.
+const NEWCOMERS: Duration = Duration::from_millis(10);
 /// While memory is short this many command lines are read in a scan ...
 const NAMES: u32 = 8;
 /// ... and after a process took this long to look at ...
 const LONG: Duration = Duration::from_millis(20);
 /// ... none for this long.
 const NOT_AGAIN: Duration = Duration::from_secs(10);
+/// When the table is this full, in per cent, those that have ended are looked for ...
+const FULL: usize = 75;
+/// ... so many entries at each birth.
+const LOOKED_AT: usize = 4;
 /// Room for this many processes is kept at the least.
 const LEAST_ROOM: usize = 1024;
 
 /// `PF_EXITING` (include/linux/sched.h): it is on its way out.
 const PF_EXITING: u32 = 0x4;
+
+/// Whom a scan looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Everybody.
+    All,
+    /// Those who may go, and whoever is new: all that a choice is made from. The others stay as they were,
+    /// which is known of them as long as births are heard; where those are not, everybody is looked at.
+    WhoMayGo,
+}
 
 /// What is remembered of a process beside what the snapshot says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +71,9 @@ struct Memo {
 #[derive(Debug)]
 pub(crate) struct Table {
     pids: Vec<i32>,
+    /// Threads of the kernel's that the last scan found.
+    threads: Vec<i32>,
+    turns: Turns,
     memos: Vec<Memo>,
     next_processes: Vec<Process>,
     next_memos: Vec<Memo>,
@@ -57,6 +85,8 @@ pub(crate) struct Table {
     names_left: u32,
     /// After one that took long none is read before this.
     names_again: Moment,
+    /// From which pid on those that have ended are looked for next.
+    look_from: i32,
     /// Entries of /proc that could not be understood in the last scan.
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
@@ -69,12 +99,15 @@ impl Table {
     pub(crate) fn new() -> Self {
         Self {
             pids: Vec::with_capacity(LEAST_ROOM),
+            threads: Vec::with_capacity(LEAST_ROOM),
+            turns: Turns::new(),
             memos: Vec::with_capacity(LEAST_ROOM),
             next_processes: Vec::with_capacity(LEAST_ROOM),
             next_memos: Vec::with_capacity(LEAST_ROOM),
             hasty: false,
             names_left: 0,
             names_again: Moment::default(),
+            look_from: 0,
             malformed: 0,
             forbidden: 0,
             granted: Vec::with_capacity(protect::MOST),
@@ -156,6 +189,31 @@ impl Table {
         Some(process)
     }
 
+    /// Looks once more at whom a verdict is about, right before it is carried out: what the kernel told and
+    /// was lost, or is not read yet, must cost nobody's life. Its command line is not read again, which may
+    /// make the guard wait. Says why it may not go, if it may not.
+    pub(crate) fn look_again(
+        &self,
+        proc: &mut Proc,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        process: &Process,
+        trims: bool,
+    ) -> Option<Report> {
+        let stat = match proc.stat(process.id.pid) {
+            Ok(stat) if stat.start_ticks == process.id.start_ticks => stat,
+            Ok(_) | Err(ReadError::Gone) => return Some(Report::Vanished),
+            // What cannot be read now is known from the scan.
+            Err(_) => return None,
+        };
+        let parent = at_pid(&snapshot.processes, stat.parent).copied();
+        let (session, granted) = (stat.session, &self.granted);
+        let kin = Kin { parent, session, granted, hasty: true, renamed: false };
+        let now = examine(proc, updated(*process, &stat), policy, &kin);
+        let may_go = now.may_be_slain() || (trims && now.is_worker);
+        (!may_go).then_some(Report::Refused)
+    }
+
     /// Takes in whether memory is short, as each look finds it.
     pub(crate) const fn set_hasty(&mut self, hasty: bool) {
         self.hasty = hasty;
@@ -187,8 +245,26 @@ impl Table {
         (examined, nameless)
     }
 
+    /// Where the table gets full, takes out some that have ended: births come faster than scans.
+    pub(crate) fn make_room(&mut self, proc: &mut Proc, snapshot: &mut Snapshot) {
+        if snapshot.processes.len() * 100 < snapshot.processes.capacity() * FULL {
+            return;
+        }
+        for _ in 0..LOOKED_AT {
+            let Some((process, _)) = self.next_from(snapshot, self.look_from) else {
+                self.look_from = 0;
+                return;
+            };
+            let pid = process.id.pid;
+            self.look_from = pid.saturating_add(1);
+            if matches!(proc.stat(pid), Err(ReadError::Gone)) {
+                self.forget(snapshot, pid);
+            }
+        }
+    }
+
     /// Takes a process out that has ended.
-    pub(crate) fn forget(&mut self, snapshot: &mut Snapshot, pid: i32) {
+    fn forget(&mut self, snapshot: &mut Snapshot, pid: i32) {
         if let Ok(at) = place(snapshot, pid) {
             snapshot.processes.remove(at);
             self.memos.remove(at);
@@ -201,56 +277,86 @@ impl Table {
         Some((*snapshot.processes.get(at)?, self.memos.get(at)?.examined))
     }
 
-    /// Scans all processes into `snapshot`. Allocates only when there are more than ever before.
+    /// Scans processes into `snapshot`. Allocates only when there are more than ever before.
     pub(crate) fn scan(
         &mut self,
         proc: &mut Proc,
         snapshot: &mut Snapshot,
         policy: &Policy,
+        whom: Whom,
         now: Moment,
     ) -> Result<(), ReadError> {
+        let all = whom == Whom::All || !snapshot.births_heard;
+        let began = own::now();
         self.pids.clear();
         let pids = &mut self.pids;
         proc.each_pid(&mut |pid| pids.push(pid))?;
         self.pids.sort_unstable();
         self.next_processes.clear();
         self.next_memos.clear();
-        self.malformed = 0;
-        self.forbidden = 0;
+        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot) };
+        if all {
+            self.threads.clear();
+            (self.malformed, self.forbidden) = (0, 0);
+        }
+        let mut due_left = DUE_AT_ONCE + snapshot.processes.len() / 8;
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
         for at in 0..self.pids.len() {
             let pid = self.pids[at];
-            let stat = match proc.stat(pid) {
-                Ok(stat) if stat.is_kernel_thread() => continue,
-                Ok(stat) => stat,
-                Err(ReadError::Gone) => continue,
-                Err(ReadError::Forbidden) => {
-                    self.forbidden += 1;
-                    continue;
-                }
-                Err(_) => {
-                    self.malformed += 1;
-                    continue;
-                }
-            };
             while snapshot.processes.get(known).is_some_and(|p| p.id.pid < pid) {
                 known += 1;
             }
+            let of_pid = snapshot.processes.get(known).filter(|p| p.id.pid == pid);
+            let passes = match of_pid {
+                Some(process) => passed.passes(process),
+                // Of many who are new the rest waits for the next look.
+                None => {
+                    let is_thread = || self.threads.binary_search(&pid).is_ok();
+                    !all && (is_thread() || own::now().since(began) > NEWCOMERS)
+                }
+            };
+            if passes {
+                if let (Some(process), Some(memo)) = (of_pid, self.memos.get(known)) {
+                    self.next_processes.push(*process);
+                    self.next_memos.push(*memo);
+                }
+                continue;
+            }
+            let stat = match proc.stat(pid) {
+                Ok(stat) if stat.is_kernel_thread() => {
+                    if all {
+                        self.threads.push(pid);
+                    }
+                    continue;
+                }
+                Ok(stat) => stat,
+                Err(ReadError::Gone) => continue,
+                Err(ReadError::Forbidden) => {
+                    self.forbidden += u32::from(all);
+                    continue;
+                }
+                Err(_) => {
+                    self.malformed += u32::from(all);
+                    continue;
+                }
+            };
             let id = ProcessId { pid, start_ticks: stat.start_ticks };
-            let before = snapshot.processes.get(known).filter(|p| p.id == id);
+            let before = of_pid.filter(|p| p.id == id);
             let memo = before.and_then(|_| self.memos.get(known)).copied();
             let memo = memo.unwrap_or(Memo {
                 first_seen: now,
                 examined: Moment::default(),
                 nameless: false,
             });
+            let is_known = before.is_some_and(|p| {
+                let nameless = memo.nameless && self.names_left > 0;
+                !(nameless
+                    || is_due(p, &stat, memo, now)
+                    || takes_its_turn(memo, now, all, &mut due_left))
+            });
             let (process, memo) = match before {
-                Some(p)
-                    if !(is_due(p, &stat, memo, now) || (memo.nameless && self.names_left > 0)) =>
-                {
-                    (updated(*p, &stat), memo)
-                }
+                Some(p) if is_known => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
                     let parent = at_pid(&self.next_processes, stat.parent)
@@ -270,6 +376,9 @@ impl Table {
         std::mem::swap(&mut snapshot.processes, &mut self.next_processes);
         std::mem::swap(&mut self.memos, &mut self.next_memos);
         snapshot.scanned = now;
+        if all {
+            snapshot.scanned_all = now;
+        }
         Ok(())
     }
 }
@@ -290,11 +399,17 @@ const fn has_room<T>(table: &Vec<T>) -> bool {
 }
 
 fn is_due(process: &Process, stat: &Stat, memo: Memo, now: Moment) -> bool {
-    let since = now.since(memo.examined);
+    let is_young = now.since(memo.first_seen) < YOUNG && process.age(now) < GROWN_UP;
     process.comm != stat.comm
         || memo.examined == Moment::default()
-        || since >= NOW_AND_THEN
-        || (now.since(memo.first_seen) < YOUNG && since >= AGAIN)
+        || (is_young && now.since(memo.examined) >= AGAIN)
+}
+
+/// Whether it is among those who are examined now and then, while `left` of them are.
+fn takes_its_turn(memo: Memo, now: Moment, all: bool, left: &mut usize) -> bool {
+    let takes = all && *left > 0 && now.since(memo.examined) >= NOW_AND_THEN;
+    *left -= usize::from(takes);
+    takes
 }
 
 /// What every scan brings anew.

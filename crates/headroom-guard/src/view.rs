@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     /// Who was protected by a request.
     pub(crate) grants: Grants,
     regranted: AtomicBool,
+    /// What was missing at the start and has been found since.
+    found: Mutex<Vec<&'static str>>,
     reload: AtomicBool,
 }
 
@@ -96,6 +98,19 @@ impl Shared {
             self.note_grants();
         }
         copied
+    }
+
+    /// Says that something is missing no more.
+    pub(crate) fn note_found(&self, what: &'static str) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// Takes out of a list what is missing no more. Asked by the loop, which waits for nobody.
+    pub(crate) fn take_found(&self, missing: &mut Vec<Missing>) {
+        if let Ok(mut found) = self.found.try_lock() {
+            let found = std::mem::take(&mut *found);
+            missing.retain(|lack| !found.contains(&lack.what.as_str()));
+        }
     }
 
     /// Publishes a view, unless somebody reads the last one just now: the loop waits for nobody.

@@ -28,7 +28,9 @@ use crate::say::say;
 use crate::sense::Senses;
 use crate::settle::Settling;
 use crate::start::watch_zones;
+use crate::table::Whom;
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
+use crate::trial::Trials;
 use crate::view::{Shared, View, measured_of};
 use crate::{Loaded, RELEASE};
 
@@ -37,6 +39,12 @@ const SCANS_A_TURN: u32 = 2;
 
 /// From one turn to the next when an expendable was born meanwhile.
 const NEWBORN_TURN: Duration = Duration::from_millis(50);
+
+/// A wait as at rest.
+const LONG_WAIT: Duration = Duration::from_millis(500);
+
+/// What `status` and `rank` show is no older than this.
+const SHOWN: Duration = Duration::from_secs(1);
 
 /// Records of the kernel's log read in one go.
 const LOG_RECORDS: u32 = 256;
@@ -97,6 +105,7 @@ pub(crate) struct Watch {
     pub(crate) state: State,
     pub(crate) hands: Hands,
     pub(crate) births: Births,
+    pub(crate) trials: Trials,
     pub(crate) recorder: Recorder,
     pub(crate) shared: Arc<Shared>,
     pub(crate) actions: Vec<Action>,
@@ -152,13 +161,13 @@ impl Watch {
             return Duration::from_secs(1);
         }
         self.take_in_grants();
+        let Self { trials, senses, hands, .. } = self;
+        trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
-            if !self.actions.contains(&Action::Scan) {
-                break;
-            }
-            if let Err(error) = self.senses.scan(&self.policy) {
-                self.recorder.note(Note::Say(format!("/proc: {error}").into()));
+            let Some(scan) = self.actions.iter().find(|action| action.is_scan()) else { break };
+            let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
+            if !self.scan(whom) {
                 break;
             }
             wait = self.decide_and_act();
@@ -179,9 +188,21 @@ impl Watch {
                 self.shared.want();
                 return Duration::ZERO;
             }
+            if self.senses.snapshot.at.since(self.senses.snapshot.scanned_all) >= SHOWN {
+                self.scan(Whom::All);
+            }
             self.publish();
         }
         wait
+    }
+
+    /// Scans the processes, and says whether that could be done.
+    fn scan(&mut self, whom: Whom) -> bool {
+        let scanned = self.senses.scan(&self.policy, whom);
+        if let Err(error) = &scanned {
+            self.recorder.note(Note::Say(format!("/proc: {error}").into()));
+        }
+        scanned.is_ok()
     }
 
     /// Looks at those anew who were protected, or are not any more, before anything is decided.
@@ -208,20 +229,23 @@ impl Watch {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Scan => {}
+            Action::Scan | Action::ScanToChoose => {}
             Action::SetScore { id, value } => {
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 self.hands.set_score(proc, snapshot, id, value);
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
-                let proc = &mut self.senses.proc;
-                let report = self.hands.relieve(proc, &self.waiter, &verdict);
+                let report = self.senses.look_again(&self.policy, &verdict);
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let report = report.or_else(hands);
                 let now = own::now();
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);
                 }
-                let reflex = (report == Some(Report::Signalled)).then(|| now.since(self.woken));
+                let reflex = matches!(report, Some(Report::Signalled | Report::OnTrial))
+                    .then(|| now.since(self.woken));
                 self.recorder.happened(action, reflex);
             }
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {
@@ -231,7 +255,9 @@ impl Watch {
     }
 
     /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
-    /// for a turn soon: ten of them at once must be seen while they are small.
+    /// for a turn soon, unless there is ample room: ten of them at once must be seen while they are small.
+    ///
+    /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
         let mut until = self.woken.after(at_most);
         loop {
@@ -243,11 +269,15 @@ impl Watch {
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
-            if births.take_newborn() {
+            if births.take_newborn() && !self.state.has_ample_room() {
                 until = until.min(self.woken.after(NEWBORN_TURN));
             }
             if let Some(line) = self.births.complaint() {
                 self.recorder.note(Note::Say(line.into()));
+            }
+            let half_over = own::now().since(self.woken) * 2 >= at_most;
+            if event == Event::Birth && at_most >= LONG_WAIT && half_over {
+                return Event::Tick;
             }
         }
     }
@@ -312,7 +342,7 @@ impl Watch {
                 self.senses.table.forget_classes();
                 self.state.use_zones(self.policy.zones.len());
                 watch_zones(&self.senses, &self.waiter);
-                if let Err(error) = self.senses.scan(&self.policy) {
+                if let Err(error) = self.senses.scan(&self.policy, Whom::All) {
                     say(&format!("/proc: {error}"));
                 }
                 format!("policy reloaded: {} files, {}", files.len(), self.policy.name())
@@ -324,6 +354,7 @@ impl Watch {
     fn publish(&mut self) {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
+        shared.take_found(&mut about.missing);
         about.rss_kib = senses.proc.stat(pid).ok().map(|s| s.rss.0);
         about.cpu_ms = senses.proc.stat(pid).ok().map(|s| s.cpu_ticks * 10);
         shared.publish(|| View {

@@ -9,6 +9,7 @@ use rustix::fs::{FallocateFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::ReadError;
+use crate::lines::read_file;
 use crate::own::own_uid;
 
 /// Why a file is not to be believed.
@@ -102,6 +103,27 @@ pub fn read_trusted(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
         return Err(FileError::TooLong { limit });
     }
     Ok(content)
+}
+
+/// Reads a small file that another user's program keeps for this one, as much of it as `into` holds.
+/// Hot. A symbolic link is not followed.
+///
+/// # Errors
+/// When it cannot be read; [`FileError::Untrusted`] when it belongs neither to root, nor to the user
+/// this process runs as, nor to `owner`, or others may write it.
+pub fn read_from<'b>(
+    path: &Path,
+    owner: Option<u32>,
+    into: &'b mut [u8],
+) -> Result<&'b [u8], FileError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty())?;
+    let stat = rustix::fs::fstat(&file)?;
+    let own = if owner == Some(stat.st_uid) { stat.st_uid } else { own_uid() };
+    match problem_of(&stat, own) {
+        Some(problem) => Err(FileError::Untrusted(problem)),
+        None => Ok(read_file(file.as_fd(), into)?),
+    }
 }
 
 /// Opens without waiting for the other end of a pipe somebody put there.

@@ -65,7 +65,7 @@ pub fn protect_self(proc: &mut Proc) -> Protection {
     let protection = Protection {
         oom_score_adj: set_own_oom_score_adj(proc, NEVER_KILL),
         memory: lock_memory(),
-        priority: raise_priority(),
+        priority: run_in_real_time().or_else(|_| raise_priority()),
     };
     touch_stack();
     protection

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &TourArgs) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let keep = arguments.keep.as_deref().unwrap_or(scratch.path());
     // It has no facts to tell: what came of the steps is among the logs.
-    lab.boot(&run, keep)?;
+    lab.boot::<serde_json::Value>(&run, keep)?;
     let text = fs::read_to_string(keep.join("tour.json")).context("the node never got through")?;
     let steps: Vec<Step> = serde_json::from_str(&text)?;
     if arguments.only.is_none() {

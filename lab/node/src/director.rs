@@ -12,7 +12,9 @@ use crate::arguments::Arguments;
 use crate::guard::Cost;
 use crate::jobs::Scenario;
 use crate::processes::{self, Watch};
-use crate::{Outcome, clock, cron, guard, http, jobs, probe, results, services, shell, tour};
+use crate::{
+    Outcome, advise, clock, cron, guard, http, jobs, probe, results, services, shell, tour,
+};
 
 /// How long the shop is probed before the storm.
 const BASE: Duration = Duration::from_secs(14);
@@ -39,6 +41,9 @@ fn direct() -> Outcome {
     results::prepare()?;
     let arguments = Arguments::read()?;
     swap_on(&arguments.swap)?;
+    if !arguments.advise.is_empty() {
+        return advise::run(&arguments);
+    }
     if arguments.scenario == TOUR {
         return tour::run(&arguments);
     }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::figures::{Figures, load};
-use super::guard::{self, Guard};
+use super::guard::{Guard, Which};
+use super::measure;
 use super::trace::{Happened, Trace};
-use super::{measure, write_section};
 use crate::{Outcome, say};
 
 /// How long each program lives: a job that is over sooner cannot have grown.
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    which: Which,
     /// Programs to start
     #[arg(long, default_value_t = 100_000)]
     count: usize,
@@ -45,7 +47,7 @@ struct Found {
 
 /// Measures and writes the section.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let program = guard::build()?;
+    let program = args.which.program()?;
     let before = load();
     let guard = Guard::start(&program, POLICY)?;
     if !guard.log().contains("classed at birth") {
@@ -73,8 +75,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         lost.len(),
         found.untold,
     );
-    write_section("birth", &section)?;
-    say(&section);
+    args.which.tell("birth", &section)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::figures::load;
-use super::guard::{self, Guard};
-use super::{measure, write_section};
+use super::guard::{Guard, Which};
+use super::measure;
 use crate::{Outcome, say};
 
 /// The start is not what is measured.
@@ -19,6 +19,8 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    which: Which,
     /// How long each is watched, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -35,7 +37,7 @@ struct Cost {
 
 /// Measures and writes the section.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let program = guard::build()?;
+    let program = args.which.program()?;
     let (before, births) = (load(), births()?);
     let time = Duration::from_secs(args.seconds);
     let guard = Guard::start(&program, "")?;
@@ -62,8 +64,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         measure::machine(),
         load(),
     );
-    write_section("cost", &section)?;
-    say(&section);
+    args.which.tell("cost", &section)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::write_section;
 use crate::{say, tree};
 
 /// A guard gets ready within this, or something is wrong.
@@ -19,8 +20,32 @@ pub(super) struct Guard {
     folder: tempfile::TempDir,
 }
 
+/// Which guard to measure.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Measure this program and not the one that is built here; nothing is written to docs/
+    #[arg(long, value_name = "PROGRAM")]
+    guard: Option<PathBuf>,
+}
+
+impl Which {
+    /// The program.
+    pub(super) fn program(&self) -> Result<PathBuf> {
+        self.guard.clone().map_or_else(build, Ok)
+    }
+
+    /// Says what was measured, and writes it down unless it was another program.
+    pub(super) fn tell(&self, name: &str, section: &str) -> Result<()> {
+        if self.guard.is_none() {
+            write_section(name, section)?;
+        }
+        say(section);
+        Ok(())
+    }
+}
+
 /// Builds the guard as it is shipped, and gives its program.
-pub(super) fn build() -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     say("bench: building the release guard");
     tree::check(&mut tree::cargo(["build", "--release", "--quiet", "-p", "headroom-guard"]))?;
     Ok(tree::target().join("release/headroom-guard"))

@@ -15,9 +15,9 @@ use headroom_api::journal::{self, Entry};
 
 use super::choose::Sleepers;
 use super::figures::{Figures, load};
-use super::guard::{self, Guard};
+use super::guard::{Guard, Which};
+use super::measure;
 use super::trace::{Happened, Trace};
-use super::{measure, write_section};
 use crate::{Outcome, say};
 
 /// Small enough to be full in a moment, large enough for a victim beside it.
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    which: Which,
     /// How often the kernel is made to kill
     #[arg(long, default_value_t = 100)]
     rounds: usize,
@@ -51,7 +53,7 @@ struct Found {
 
 /// Measures and writes the section.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let program = guard::build()?;
+    let program = args.which.program()?;
     let before = load();
     let alone = measure_with(&program, args.rounds, 0)?;
     let crowded = measure_with(&program, args.rounds.div_ceil(4), args.sleepers)?;
@@ -76,8 +78,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         load(),
         alone.missed + crowded.missed,
     );
-    write_section("reflex", &section)?;
-    say(&section);
+    args.which.tell("reflex", &section)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::kinds::{JobRun, Kinds, folded, kind_of};
-use crate::action::Measured;
+use crate::action::{Because, Measured};
 use crate::policy::{Class, Thresholds};
-use crate::snapshot::{Moment, Process, ProcessId, Snapshot, ZoneIndex};
+use crate::snapshot::{Holding, Moment, Process, ProcessId, Snapshot, Trial, ZoneIndex};
 use crate::units::Kib;
 
 /// Smaller processes are not worth a pause; they are reckoned with by number.
@@ -37,10 +37,18 @@ const THAW_EXTRA: Kib = Kib::from_mib(8);
 const THAW_EVERY: Duration = Duration::from_millis(300);
 /// What a pause gives shows after this.
 const PAUSE_SHOWS: Duration = Duration::from_millis(150);
-/// A job that may hold a lock is asked again after this.
+/// A job that could not be paused is asked again after this, one that held a lock at the latest.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// One that held a lock is asked again after this, and after half as long again each further time ...
+const ASK_FIRST: Duration = Duration::from_millis(150);
+/// ... and so much longer by its pid: those that were stopped together are not asked together.
+const ASK_APART: Duration = Duration::from_millis(7);
+/// What was found out about a stopped job is true for this long.
+const TRUE_FOR: Duration = Duration::from_millis(500);
+/// Without word of it, a worker of the shop that waits for this long waits for the stopped job.
+const WORKER_WAITS: Duration = Duration::from_millis(100);
 /// Jobs that are kept track of; the rest is left to slaying.
-const MOST: usize = 128;
+pub(super) const MOST: usize = 128;
 /// Zones a job can be in, the machine included.
 const ZONES: usize = 9;
 
@@ -67,9 +75,15 @@ struct Job {
     mark: Kib,
     grew: Moment,
     held_since: Option<Moment>,
+    /// It was stopped by this and was not seen to run since, whatever was sent to it meanwhile.
+    is_stopped: bool,
     /// How long it waited in all, the present wait left out.
     waited: Duration,
     not_before: Moment,
+    /// It is stopped and could hold a lock.
+    on_trial: bool,
+    /// How often in a row it had to go on since it may have held one.
+    held_lock: u32,
     slain: bool,
 }
 
@@ -87,6 +101,8 @@ pub(super) enum Turn {
     Thaw {
         /// How long it waited.
         waited: Duration,
+        /// Why now.
+        because: Because,
     },
     /// It waited longer than the policy lets anybody wait.
     Overdue {
@@ -116,6 +132,11 @@ impl Admission {
         self.jobs.iter().any(|j| j.held_since.is_some())
     }
 
+    /// Whether any job is kept track of.
+    pub(super) const fn watches_any(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
     /// Whether somebody was paused so short a time ago that it does not show yet.
     pub(super) fn paused_just_now(&self, now: Moment) -> bool {
         self.last_pause.is_some_and(|last| now.since(last) < PAUSE_SHOWS)
@@ -134,12 +155,48 @@ impl Admission {
         }
     }
 
-    /// It could not be paused, or must not be: it may hold what others wait for.
-    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) {
+    /// It is stopped and could hold a lock.
+    pub(super) fn note_on_trial(&mut self, id: ProcessId) {
         for job in self.jobs.iter_mut().filter(|j| j.process.id == id) {
-            job.held_since = None;
-            job.not_before = at.after(ASK_AGAIN);
+            job.on_trial = job.held_since.is_some();
         }
+    }
+
+    /// Whether somebody is stopped who could hold a lock, or was stopped so short a time ago that this
+    /// is not known yet.
+    pub(super) fn any_on_trial(&self, now: Moment) -> bool {
+        self.paused_just_now(now) || self.jobs.iter().any(|j| j.is_on_trial())
+    }
+
+    /// Finds who has to go on at once, since it may hold what others need.
+    pub(super) fn try_out(&mut self, snapshot: &Snapshot) {
+        let now = snapshot.at;
+        let Self { jobs, turns, last_pause, .. } = self;
+        turns.clear();
+        for job in jobs.iter_mut().filter(|j| j.is_on_trial()) {
+            let Some(since) = job.held_since else { continue };
+            if let Some(because) = job.verdict(snapshot, since) {
+                let waited = now.since(since);
+                job.put_off(now, waited);
+                // It gave nothing, so nobody needs to wait for that to show.
+                *last_pause = None;
+                turns.push((job.process, Turn::Thaw { waited, because }));
+            }
+        }
+    }
+
+    /// It could not be signalled. Returns it if it was to be paused; whoever was to go on, or to be slain,
+    /// and is stopped, waits for another try.
+    pub(super) fn note_refused(&mut self, id: ProcessId, at: Moment) -> Option<Process> {
+        let job = self.jobs.iter_mut().find(|j| j.process.id == id)?;
+        job.slain = false;
+        if job.is_stopped && job.process.paused {
+            job.held_since.get_or_insert(at);
+            return None;
+        }
+        job.not_before = at.after(ASK_AGAIN);
+        job.is_stopped = false;
+        job.held_since.take().map(|_| job.process)
     }
 
     /// Whether this scan was taken in already.
@@ -239,6 +296,8 @@ impl Admission {
                 }
                 None => {
                     job.held_since = Some(now);
+                    job.is_stopped = true;
+                    job.on_trial = false;
                     *last_pause = Some(now);
                     turns.push((job.process, Turn::Pause { need, room }));
                 }
@@ -248,9 +307,10 @@ impl Admission {
                     if fits && !soon {
                         *last_thaw = Some(now);
                         job.held_since = None;
+                        job.held_lock = 0;
                         job.waited = job.waited.saturating_add(waited);
                         job.grew = now;
-                        turns.push((job.process, Turn::Thaw { waited }));
+                        turns.push((job.process, Turn::Thaw { waited, because: Because::Room }));
                     }
                     if fits {
                         take(&mut rooms, |zone| job.process.is_in(zone), need);
@@ -285,8 +345,11 @@ impl Job {
             mark: process.gives_back,
             grew: if is_young { now } else { Moment::default() },
             held_since: None,
+            is_stopped: false,
             waited: Duration::ZERO,
             not_before: Moment::default(),
+            on_trial: false,
+            held_lock: 0,
             slain: false,
         }
     }
@@ -313,9 +376,46 @@ impl Job {
             self.grew = now;
         }
         // Somebody else let it go on.
-        if self.held_since.is_some_and(|since| since < now) && !process.paused {
+        if self.held_since.is_none_or(|since| since < now) && !process.paused {
             self.held_since = None;
+            self.is_stopped = false;
         }
+    }
+
+    fn is_on_trial(&self) -> bool {
+        self.on_trial && self.held_since.is_some() && !self.slain
+    }
+
+    /// Why it has to go on, if it has to. What was found out is believed while it is fresh; without it
+    /// a shop whose workers wait is reason enough, whatever they wait for.
+    fn verdict(&mut self, snapshot: &Snapshot, since: Moment) -> Option<Because> {
+        let now = snapshot.at;
+        let of_it = |t: &&Trial| t.id == self.process.id && now.since(t.asked) <= TRUE_FOR;
+        let worst = snapshot.trials.iter().filter(of_it).map(|t| t.holding).max();
+        match worst {
+            Some(Holding::Nothing) => None,
+            Some(Holding::Lock) => Some(Because::Lock),
+            Some(Holding::Waited) => Some(Because::Waited),
+            None => {
+                let waits = snapshot.worker_waits?.max(since);
+                (now.since(waits) >= WORKER_WAITS).then_some(Because::Waited)
+            }
+        }
+    }
+
+    /// It goes on, and is asked again later.
+    fn put_off(&mut self, now: Moment, waited: Duration) {
+        let mut wait = ASK_FIRST;
+        for _ in 0..self.held_lock.min(16) {
+            wait = wait.saturating_add(wait / 2);
+        }
+        let apart = ASK_APART.saturating_mul(self.process.id.pid.unsigned_abs() % 8);
+        self.not_before = now.after(wait.min(ASK_AGAIN).saturating_add(apart));
+        self.held_lock = self.held_lock.saturating_add(1);
+        self.held_since = None;
+        self.on_trial = false;
+        self.waited = self.waited.saturating_add(waited);
+        self.grew = now;
     }
 
     fn is_growing(&self, now: Moment) -> bool {

@@ -12,6 +12,9 @@ use crate::units::Kib;
 const MOST: usize = 2048;
 /// Fewer than these are no swarm.
 const FEW: u32 = 4;
+/// Who gives back this much of the minimum gain, in per cent, is worth an end of its own: no swarm takes it
+/// along.
+const WORTH_ITS_OWN: u64 = 200;
 
 /// Room to group processes in, so that none is made in a storm.
 #[derive(Clone, Debug)]
@@ -77,29 +80,60 @@ impl Group<'_> {
     }
 }
 
-/// A family that ends as a whole.
+/// Who of a family ends together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    family: u64,
+    /// Only those that give back less than this and run; `None` where a rule asks for all.
+    smaller_than: Option<Kib>,
+}
+
+impl Unit {
+    /// All of a process's family, as its rule asks for it; `None` when it has none.
+    fn whole(process: &Process) -> Option<Self> {
+        (process.family != 0).then_some(Self { family: process.family, smaller_than: None })
+    }
+
+    /// The small ones of a process's family; `None` when it is not one of them.
+    fn small(process: &Process, minimum_gain: Kib) -> Option<Self> {
+        let smaller_than = Some(minimum_gain.percent(WORTH_ITS_OWN));
+        let unit = Self { family: process.family, smaller_than };
+        (process.class == Class::Expendable && unit.has(process)).then_some(unit)
+    }
+
+    /// Whether a process ends with the others.
+    fn has(&self, process: &Process) -> bool {
+        let is_small = |most| process.gives_back < most && !process.paused;
+        self.family != 0 && process.family == self.family && self.smaller_than.is_none_or(is_small)
+    }
+}
+
+/// A family that ends together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
+    pub(super) unit: Unit,
     /// The one of it that is waited for.
     pub(super) largest: Process,
     pub(super) members: u32,
     pub(super) gives_back: Kib,
 }
 
-/// The swarm of small expendables in a zone that gives back the most, if it gives back at least `least`.
+/// The swarm of small expendables in a zone that gives back the most, if it gives back at least `enough`.
+/// Whoever waits, or is worth an end of its own, is none of it.
 pub(super) fn swarm(
     scratch: &mut Scratch,
     snapshot: &Snapshot,
     zone: ZoneIndex,
-    least: Kib,
+    (minimum_gain, enough): (Kib, Kib),
     spared: impl Fn(ProcessId) -> bool,
 ) -> Option<Family> {
     let groups = scratch.groups(snapshot, |p| {
-        let counts = p.class == Class::Expendable && p.family != 0;
-        (counts && may_go(p, zone, snapshot.own_pid) && !spared(p.id)).then_some(p.family)
+        let unit = Unit::small(p, minimum_gain)?;
+        (may_go(p, zone, snapshot.own_pid) && !spared(p.id)).then_some(unit.family)
     });
-    let swarms = groups.filter(|group| group.members() >= FEW && group.gives_back() >= least);
-    swarms.max_by_key(Group::gives_back).and_then(|group| of(&group))
+    let swarms = groups.filter(|group| group.members() >= FEW && group.gives_back() >= enough);
+    let most = swarms.max_by_key(Group::gives_back)?;
+    of(&most, Unit::small(most.largest()?, minimum_gain)?)
 }
 
 /// The family that a process belongs to, as a rule asks for it.
@@ -109,31 +143,28 @@ pub(super) fn family_of(
     zone: ZoneIndex,
     process: &Process,
 ) -> Option<Family> {
+    let unit = Unit::whole(process)?;
     let mut groups = scratch.groups(snapshot, |p| {
-        (is_in(p, process.family) && may_go(p, zone, snapshot.own_pid)).then_some(p.family)
+        (unit.has(p) && may_go(p, zone, snapshot.own_pid)).then_some(p.family)
     });
-    groups.next().and_then(|group| of(&group))
+    of(&groups.next()?, unit)
 }
 
-fn of(group: &Group<'_>) -> Option<Family> {
+fn of(group: &Group<'_>, unit: Unit) -> Option<Family> {
     Some(Family {
+        unit,
         largest: *group.largest()?,
         members: group.members(),
         gives_back: group.gives_back(),
     })
 }
 
-/// Whether a process belongs to a family that has a name.
-pub(super) const fn is_in(process: &Process, family: u64) -> bool {
-    family != 0 && process.family == family
-}
-
 /// Those of a family that are still to end.
 pub(super) fn still_there(
     snapshot: &Snapshot,
     zone: ZoneIndex,
-    family: u64,
+    unit: Unit,
 ) -> impl Iterator<Item = &Process> {
     let own_pid = snapshot.own_pid;
-    snapshot.processes.iter().filter(move |p| is_in(p, family) && may_go(p, zone, own_pid))
+    snapshot.processes.iter().filter(move |p| unit.has(p) && may_go(p, zone, own_pid))
 }

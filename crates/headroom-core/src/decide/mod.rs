@@ -6,7 +6,9 @@
 //! (earlyoom's issues 121 and 309).
 
 mod admission;
+mod avoided;
 mod family;
+mod kills;
 mod kinds;
 mod rank;
 mod relief;
@@ -24,12 +26,13 @@ use core::time::Duration;
 pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 
-use crate::action::{Action, Measured, Report, Trigger};
+use crate::action::{Action, Ending, Measured, Outcome, Report, Trigger};
 use crate::policy::Policy;
 use crate::snapshot::{Moment, ProcessId, Snapshot, ZoneIndex};
 use crate::units::Kib;
 use admission::Admission;
 use family::Scratch;
+use kills::OwnKills;
 use relief::ZoneRelief;
 use zone::ZoneHistory;
 
@@ -47,15 +50,25 @@ const FASTEST_FILL_KIB_S: u64 = 512 * 1024;
 const STALE: Duration = Duration::from_millis(30);
 /// How often processes are looked at when nothing is short, so that new ones are classed.
 const SCAN_AT_REST: Duration = Duration::from_secs(1);
+/// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
+/// those hold that are not watched. While memory stands still, that is no news.
+const SCAN_HEARD: Duration = Duration::from_secs(10);
+/// Memory stands still when it changed by less than this since the last scan, or than a hundredth of all.
+const STILL: Kib = Kib::from_mib(8);
 
 /// What the guard remembers between two looks.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     zones: Vec<Zone>,
+    kills: OwnKills,
     incident: Option<Incident>,
     last_incident: u64,
     scored: Moment,
+    /// What was available at the last scan.
+    scan: (Moment, Kib),
     admission: Admission,
+    /// Pauses that came to nothing, to be told of.
+    refused: Vec<Outcome>,
     scratch: Scratch,
 }
 
@@ -79,7 +92,12 @@ impl State {
     /// A state for a policy with this many zones, that numbers its incidents from the last one on.
     #[must_use]
     pub fn new(zones: usize, last_incident: u64) -> Self {
-        let mut state = Self { last_incident, admission: Admission::new(), ..Self::default() };
+        let mut state = Self {
+            last_incident,
+            admission: Admission::new(),
+            refused: Vec::with_capacity(admission::MOST),
+            ..Self::default()
+        };
         state.zones.resize_with(zones + 1, Zone::default);
         state
     }
@@ -87,6 +105,7 @@ impl State {
     /// Makes room for another policy's zones; what was known of the machine stays.
     pub fn use_zones(&mut self, zones: usize) {
         self.zones.truncate(1);
+        self.kills.forget_zones();
         self.zones.resize_with(zones + 1, Zone::default);
     }
 
@@ -100,6 +119,12 @@ impl State {
     #[must_use]
     pub fn open_incident(&self) -> Option<u64> {
         self.incident.map(|i| i.number)
+    }
+
+    /// Whether nothing can run short before the next look at rest, so that nobody needs to be watched closely.
+    #[must_use]
+    pub fn has_ample_room(&self) -> bool {
+        self.zones.iter().filter_map(|zone| zone.measured).all(|m| period(&m) >= SLOWEST)
     }
 
     /// Whether relief waits for this process to end.
@@ -124,8 +149,29 @@ impl State {
         for zone in &mut self.zones {
             zone.relief.report(id, what, at);
         }
-        if matches!(what, Report::Refused | Report::MayHoldLock) {
-            self.admission.note_refused(id, at);
+        let ending = match what {
+            Report::Refused => Ending::Refused,
+            Report::OnTrial => return self.admission.note_on_trial(id),
+            Report::Signalled | Report::Ended | Report::Vanished => return,
+        };
+        if let Some(process) = self.admission.note_refused(id, at)
+            && self.refused.len() < admission::MOST
+        {
+            let available = self
+                .zones
+                .first()
+                .and_then(|zone| zone.measured)
+                .map_or(Kib::ZERO, |m| m.available);
+            self.refused.push(Outcome {
+                incident: self.incident.map_or(0, |i| i.number),
+                zone: ZoneIndex::ROOT,
+                process,
+                gives_back: Kib::ZERO,
+                ending,
+                took: Duration::ZERO,
+                available_before: available,
+                available_after: available,
+            });
         }
     }
 }
@@ -141,6 +187,7 @@ pub fn decide(
     actions.clear();
     let thresholds = policy.thresholds();
     sense_zones(state, snapshot, policy);
+    actions.extend(state.refused.drain(..).map(Action::Tell));
 
     // Jobs first: who can be made to wait need not be slain.
     let mut next = turns::admit(state, snapshot, policy, actions);
@@ -170,6 +217,9 @@ pub fn decide(
             spared,
         );
         let wait = step.wait;
+        if step.has_relieved() {
+            state.zones[index].history.answer();
+        }
         turns::take(state, snapshot, index, step, actions);
         let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
         storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
@@ -179,7 +229,9 @@ pub fn decide(
     if state.incident.is_some() {
         next = next.min(STORM);
     }
-    if snapshot.at.since(snapshot.scanned) >= SCAN_AT_REST && !actions.contains(&Action::Scan) {
+    let scan_every = rest_between_scans(state, snapshot);
+    if snapshot.at.since(snapshot.scanned_all) >= scan_every && !actions.iter().any(Action::is_scan)
+    {
         actions.push(Action::Scan);
     }
     scores(state, snapshot, policy, actions);
@@ -187,9 +239,10 @@ pub fn decide(
 }
 
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
+    let own = state.kills.note(snapshot);
     for (index, zone) in state.zones.iter_mut().enumerate() {
         match index.checked_sub(1) {
-            None => zone.history.note_machine(snapshot, policy.thresholds()),
+            None => zone.history.note_machine(snapshot, policy.thresholds(), own),
             Some(below) => match snapshot.zones.get(below).copied().flatten() {
                 Some(reading) => zone.history.note_cgroup(snapshot, &reading),
                 None => zone.history.forget(),
@@ -197,6 +250,20 @@ fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {
         }
         zone.measured = zone.history.measured(policy.thresholds());
     }
+}
+
+/// How long the process table may stand as it is when nothing calls for a scan.
+fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
+    let Some(machine) = state.zones.first().and_then(|zone| zone.measured) else {
+        return SCAN_AT_REST;
+    };
+    if state.scan.0 != snapshot.scanned_all {
+        state.scan = (snapshot.scanned_all, machine.available);
+    }
+    let moved = Kib(state.scan.1.0.abs_diff(machine.available.0));
+    let stands_still = moved < STILL.max(machine.limit.percent(1));
+    let is_heard = snapshot.births_heard && stands_still && !state.admission.watches_any();
+    if is_heard { SCAN_HEARD } else { SCAN_AT_REST }
 }
 
 /// After each scan: who does not yet carry what the class asks for. Last in the list, since nobody

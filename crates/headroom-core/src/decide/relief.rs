@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::family::{self, Scratch};
+use super::avoided::Avoided;
+use super::family::{self, Scratch, Unit};
 use super::{FASTEST, is_fresh, rank, trim};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Report, Trigger, Verdict};
 use crate::policy::Policy;
@@ -15,6 +16,8 @@ const STUCK: Duration = Duration::from_secs(2);
 const USELESS: u32 = 5;
 /// ... for this long, and then tries one more.
 const REST: Duration = Duration::from_secs(2);
+/// Whoever could not be signalled is asked again after this: it may have been protected for a moment.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// What is on its way out gives its memory back within this time, or is not waited for any longer: it may
 /// be another guard's victim, or the kernel's, and a second one would be one too many.
 const ON_ITS_WAY: Duration = Duration::from_millis(300);
@@ -29,8 +32,8 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct ZoneRelief {
     stage: Stage,
     complained: Option<Moment>,
-    /// The last one that would not end: never chosen again.
-    stuck: Option<ProcessId>,
+    /// Those that could not be signalled, for a while, and those that would not end, for ever.
+    avoided: Avoided,
     /// Ends in a row that gave nothing back.
     useless: u32,
     rests_until: Option<Moment>,
@@ -56,7 +59,7 @@ struct Victim {
     killed: Option<Moment>,
     available_before: Kib,
     /// The family that ends with it.
-    family: Option<u64>,
+    family: Option<Unit>,
     /// What comes back in all.
     gives_back: Kib,
 }
@@ -79,11 +82,11 @@ impl ZoneRelief {
             return;
         }
         let ending = match what {
-            Report::Signalled => return,
+            Report::Signalled | Report::OnTrial => return,
             Report::Ended => Ending::Gone,
             Report::Vanished => Ending::Vanished,
-            Report::Refused | Report::MayHoldLock => {
-                self.stuck = Some(id);
+            Report::Refused => {
+                self.avoided.add(id, at, ASK_AGAIN);
                 Ending::Refused
             }
         };
@@ -108,7 +111,7 @@ pub(super) struct Step {
     pub(super) relief: ZoneRelief,
     pub(super) action: Option<Action>,
     /// All that is left of this family ends too.
-    pub(super) family: Option<u64>,
+    pub(super) family: Option<Unit>,
     pub(super) wait: Duration,
 }
 
@@ -120,6 +123,11 @@ impl Step {
 
     const fn with(relief: ZoneRelief, action: Action, wait: Duration) -> Self {
         Self { relief, action: Some(action), family: None, wait }
+    }
+
+    /// Whether somebody has ended and given its memory back.
+    pub(super) const fn has_relieved(&self) -> bool {
+        matches!(self.action, Some(Action::Tell(Outcome { ending: Ending::Gone, .. })))
     }
 }
 
@@ -150,7 +158,7 @@ fn choose(
 ) -> Step {
     let at = now.snapshot.at;
     if !is_fresh(now.snapshot) {
-        return Step::with(*relief, Action::Scan, Duration::ZERO);
+        return Step::with(*relief, Action::ScanToChoose, Duration::ZERO);
     }
     if relief.useless >= USELESS {
         return match relief.rests_until {
@@ -169,7 +177,7 @@ fn choose(
     }
     let thresholds = now.policy.thresholds();
     let least = thresholds.minimum_gain.0;
-    let spared = |id: ProcessId| spared(id) || relief.stuck == Some(id);
+    let spared = |id: ProcessId| spared(id) || relief.avoided.holds(id, at);
     let is_leaving = now.snapshot.processes.iter().any(|p| {
         p.ending
             && p.class.may_be_slain()
@@ -192,7 +200,9 @@ fn choose(
     // Not on the horizon alone: who takes all that memory may still be small.
     if trigger != Trigger::Horizon && alone < now.measured.floor.percent(LITTLE) {
         let enough = least.max(alone.percent(200));
-        if let Some(family) = family::swarm(scratch, now.snapshot, now.zone, enough, spared) {
+        if let Some(family) =
+            family::swarm(scratch, now.snapshot, now.zone, (least, enough), spared)
+        {
             return end_family(relief, now, trigger, family);
         }
     }
@@ -251,7 +261,7 @@ fn end_family(
 ) -> Step {
     let victim = Victim {
         killed: Some(now.snapshot.at),
-        family: Some(family.largest.family),
+        family: Some(family.unit),
         gives_back: family.gives_back,
         ..victim(now, trigger, family.largest)
     };
@@ -293,8 +303,8 @@ fn wait_for_end(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Ste
             Step::with(relief, Action::Relieve(verdict), FASTEST)
         }
         Some(killed) if at.since(killed) >= STUCK => {
-            let stuck = Some(victim.process.id);
-            let relief = ZoneRelief { stage: Stage::Idle, stuck, ..*relief };
+            let mut relief = ZoneRelief { stage: Stage::Idle, ..*relief };
+            relief.avoided.add(victim.process.id, at, Duration::MAX);
             Step::with(relief, Action::Tell(outcome(now, victim, Ending::Stuck, at)), FASTEST)
         }
         _ => the_rest_too(relief, now, victim),
@@ -304,7 +314,7 @@ fn wait_for_end(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Ste
 /// Of a family new ones may have been born while it ended.
 fn the_rest_too(relief: &ZoneRelief, now: &Situation<'_>, victim: Victim) -> Step {
     if victim.family.is_some() && !is_fresh(now.snapshot) {
-        return Step::with(*relief, Action::Scan, FASTEST);
+        return Step::with(*relief, Action::ScanToChoose, FASTEST);
     }
     Step { family: victim.family, ..Step::rest(*relief, FASTEST) }
 }

@@ -13,6 +13,8 @@ use crate::snapshot::{Process, Snapshot, ZoneIndex};
 const SCAN_GROWING: Duration = Duration::from_millis(100);
 /// How often while one waits and none grows.
 const SCAN_WAITING: Duration = Duration::from_millis(250);
+/// How often it is looked whether somebody waits for a paused job that could hold a lock.
+const ON_TRIAL: Duration = Duration::from_millis(25);
 /// Memory that goes faster than this, a second, goes to somebody who may be a job.
 const FALLING_KIB_S: u64 = 16 * 1024;
 
@@ -60,6 +62,10 @@ pub(super) fn admit(
     if off && !state.admission.holds_any() {
         return SLOWEST;
     }
+    state.admission.try_out(snapshot);
+    while let Some((process, turn)) = state.admission.next_turn() {
+        carry(state, snapshot, policy, &machine, process, turn, actions);
+    }
     if !state.admission.has_seen(snapshot) && is_fresh(snapshot) {
         state.admission.see(snapshot);
         let zones = state.zones.iter().map(|z| z.measured);
@@ -70,16 +76,16 @@ pub(super) fn admit(
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let often = match () {
-        () if falls || state.admission.any_grows(snapshot.at) || is_any_young(snapshot) => {
-            SCAN_GROWING
-        }
+        () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
+        // Where there is room for whatever they take until the next look, the next look will do.
+        () if is_any_young(snapshot) && !state.has_ample_room() => SCAN_GROWING,
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };
-    if snapshot.at.since(snapshot.scanned) >= often && !actions.contains(&Action::Scan) {
-        actions.push(Action::Scan);
+    if snapshot.at.since(snapshot.scanned) >= often && !actions.iter().any(Action::is_scan) {
+        actions.push(Action::ScanToChoose);
     }
-    often
+    if state.admission.any_on_trial(snapshot.at) { often.min(ON_TRIAL) } else { often }
 }
 
 /// Makes a verdict or an outcome of one turn.
@@ -97,7 +103,7 @@ fn carry(
             open(state, snapshot, ZoneIndex::ROOT, Trigger::Horizon, machine, actions);
             Relief::Pause { need, room }
         }
-        Turn::Thaw { waited } => Relief::Thaw { waited },
+        Turn::Thaw { waited, because } => Relief::Thaw { waited, because },
         Turn::Overdue { .. } => {
             return slay_overdue(state, snapshot, policy, machine, process, actions);
         }

@@ -35,18 +35,31 @@ pub(super) struct ZoneHistory {
     next: usize,
     filled: usize,
     limit: Kib,
+    /// The count of kernel kills that relief has answered: those alone are no reason for more of it.
+    answered: Option<u64>,
 }
 
 impl Default for ZoneHistory {
     fn default() -> Self {
-        Self { ring: [Reading::default(); KEPT], next: 0, filled: 0, limit: Kib::ZERO }
+        Self {
+            ring: [Reading::default(); KEPT],
+            next: 0,
+            filled: 0,
+            limit: Kib::ZERO,
+            answered: None,
+        }
     }
 }
 
 impl ZoneHistory {
     /// Takes the machine's reading from a snapshot. Of the free swap only what the policy says counts as
     /// available: what is pushed there is read back at the disk's pace when the shop wants it.
-    pub(super) fn note_machine(&mut self, snapshot: &Snapshot, thresholds: &Thresholds) {
+    pub(super) fn note_machine(
+        &mut self,
+        snapshot: &Snapshot,
+        thresholds: &Thresholds,
+        kills: Option<u64>,
+    ) {
         let memory = &snapshot.memory;
         self.limit = memory.total;
         let swap_counted = memory.swap_free.percent(u64::from(thresholds.swap.0));
@@ -55,7 +68,7 @@ impl ZoneHistory {
             available: memory.available.saturating_add(swap_counted),
             swap_counted,
             swap_free: memory.swap_free,
-            kills: snapshot.vm.oom_kill,
+            kills,
             stalled_us: snapshot.pressure.map(|p| p.some_total_us),
             // Before 5.9 pages read from swap are counted by their number alone.
             refaults: match (snapshot.vm.refault_file, snapshot.vm.refault_anon) {
@@ -86,6 +99,13 @@ impl ZoneHistory {
     /// Forgets all: the zone is gone and a new one of its name starts its counters anew.
     pub(super) fn forget(&mut self) {
         self.filled = 0;
+        self.answered = None;
+    }
+
+    /// Relief has come for all that happened up to now.
+    pub(super) fn answer(&mut self) {
+        let newest = self.back().next().and_then(|newest| newest.kills);
+        self.answered = newest;
     }
 
     fn push(&mut self, reading: Reading) {
@@ -135,7 +155,8 @@ impl ZoneHistory {
             let (from, to, time) = second?;
             Some((get(to)?.saturating_sub(get(from)?), time))
         };
-        let kills = delta(|r| r.kills).map_or(0, |(count, _)| count);
+        let is_answered = newest.kills.is_some() && newest.kills <= self.answered;
+        let kills = delta(|r| r.kills).filter(|_| !is_answered).map_or(0, |(count, _)| count);
         Some(Measured {
             limit: self.limit,
             available: newest.available,

@@ -121,8 +121,8 @@ pub struct Temper {
     pub deaf: bool,
     /// No signal ends it: it sleeps uninterruptibly.
     pub stuck: bool,
-    /// It has a connection open and must not be paused.
-    pub connected: bool,
+    /// Whenever it is stopped it holds a lock.
+    pub holds_lock: bool,
 }
 
 /// One process of a storm.

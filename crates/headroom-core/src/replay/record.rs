@@ -219,7 +219,7 @@ impl Seen {
             let pid = self.process.id.pid;
             done.iter().any(|d| d.pid == pid && d.what == what && times.contains(&d.unix_ms))
         };
-        let connected = !self.was_paused && was(DoneWhat::Paused);
+        let holds_lock = !self.was_paused && was(DoneWhat::Paused);
         let then = match self.end {
             End::None => Then::Stays,
             End::Killed => Then::GrowsOn,
@@ -234,7 +234,7 @@ impl Seen {
         // What the guard of the record did to it is not done yet.
         let process = Process { paused: false, ending: false, ..self.process };
         let mut actor = Actor::new(process, self.born, self.path);
-        actor.temper.connected = connected;
+        actor.temper.holds_lock = holds_lock;
         actor
     }
 }

@@ -8,7 +8,7 @@ use crate::action::{Action, Relief, Report, Verdict};
 use crate::decide::{State, decide};
 use crate::policy::Policy;
 use crate::sample::Sample;
-use crate::snapshot::{Moment, ProcessId, Snapshot};
+use crate::snapshot::{Holding, Moment, ProcessId, Snapshot, Trial};
 use crate::units::Kib;
 
 /// From SIGKILL to the end.
@@ -112,7 +112,7 @@ impl<'a> World<'a> {
     pub fn turn(&mut self) -> Duration {
         let mut wait = self.decide_and_act();
         for _ in 0..SCANS_A_TURN {
-            if !self.actions.contains(&Action::Scan) {
+            if !self.actions.iter().any(Action::is_scan) {
                 break;
             }
             self.scan();
@@ -132,6 +132,14 @@ impl<'a> World<'a> {
     }
 
     fn decide_and_act(&mut self) -> Duration {
+        self.snapshot.trials.clear();
+        for at in &self.alive {
+            let actor = &self.storm.actors[*at];
+            if actor.process.paused && actor.temper.holds_lock {
+                let (id, asked) = (actor.process.id, self.snapshot.at);
+                self.snapshot.trials.push(Trial { id, holding: Holding::Lock, asked });
+            }
+        }
         let Self { state, snapshot, policy, actions, .. } = self;
         let wait = decide(state, snapshot, policy, actions);
         for at in 0..self.actions.len() {
@@ -143,7 +151,7 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Scan => return,
+            Action::Scan | Action::ScanToChoose => return,
             Action::SetScore { id, value } => {
                 if let Some(actor) = self.actor(id) {
                     actor.process.oom_score_adj = Some(value);
@@ -172,12 +180,11 @@ impl<'a> World<'a> {
         };
         let ends_in = match verdict.relief {
             Relief::Nothing | Relief::Useless { .. } => return,
-            Relief::Pause { .. } if actor.temper.connected => {
-                return self.state.report(id, Report::MayHoldLock, now);
-            }
             Relief::Pause { .. } => {
                 actor.process.paused = true;
-                return self.state.report(id, Report::Signalled, now);
+                let on_trial = actor.temper.holds_lock;
+                let report = if on_trial { Report::OnTrial } else { Report::Signalled };
+                return self.state.report(id, report, now);
             }
             Relief::Thaw { .. } => None,
             Relief::Terminate => (!actor.temper.deaf).then_some(TERMINATED),
@@ -208,7 +215,7 @@ impl<'a> World<'a> {
         snapshot.processes.clear();
         snapshot.processes.extend(alive.iter().map(|at| storm.actors[*at].process));
         snapshot.processes.sort_unstable_by_key(|p| p.id.pid);
-        snapshot.scanned = now;
+        (snapshot.scanned, snapshot.scanned_all) = (now, now);
     }
 
     /// Lets time pass, and looks at the node again.

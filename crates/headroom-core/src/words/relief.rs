@@ -1,8 +1,10 @@
 //! What is said about a verdict and its outcome.
 
 use core::fmt;
+use core::time::Duration;
 
-use crate::action::{Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::action::{Because, Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::snapshot::Process;
 use crate::units::Kib;
 
 /// Why relief began, with the figures that say so.
@@ -60,8 +62,23 @@ impl fmt::Display for Reason<'_> {
                     "may need {need} more and {room} is left for it; {headroom} above the floor"
                 );
             }
-            Relief::Thaw { waited } => {
-                return write!(f, "waited {} s; {headroom} above the floor", waited.as_secs());
+            Relief::Thaw { waited, because } => {
+                match because {
+                    Because::Room => {
+                        write!(f, "waited {} s; {headroom} above the floor", waited.as_secs())?;
+                    }
+                    Because::Lock => write!(
+                        f,
+                        "was stopped for {} ms and may hold a lock; it is asked to wait again soon",
+                        waited.as_millis()
+                    )?,
+                    Because::Waited => write!(
+                        f,
+                        "was stopped for {} ms and may hold what others wait for",
+                        waited.as_millis()
+                    )?,
+                }
+                return Ok(());
             }
             Relief::KillFamily { members, gives_back } => {
                 let cause = Cause(v.trigger, &v.measured);
@@ -125,6 +142,28 @@ impl fmt::Display for Deed<'_> {
     }
 }
 
+/// What whoever waits for a paused job reads on the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits<'a> {
+    /// The job.
+    pub process: &'a Process,
+    /// How long it may have to.
+    pub at_most: Duration,
+}
+
+impl fmt::Display for Waits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { process: p, at_most } = self;
+        let (minutes, seconds) = (at_most.as_secs() / 60, at_most.as_secs() % 60);
+        write!(f, "headroom: {} ({}) waits until there is memory for it, for ", p.comm, p.id.pid)?;
+        match (minutes, seconds) {
+            (0, seconds) => write!(f, "{seconds} s")?,
+            (minutes, _) => write!(f, "{minutes} min")?,
+        }
+        write!(f, " at most, and goes on by itself; headroom status shows who runs")
+    }
+}
+
 /// What came of it: `php (4711) gone after 12 ms, 96 MiB available before, 480 MiB after`.
 #[derive(Clone, Copy, Debug)]
 pub struct Result<'a>(pub &'a Outcome);
@@ -136,7 +175,6 @@ impl fmt::Display for Result<'_> {
         match o.ending {
             Ending::Gone => write!(f, "gone after {} ms", o.took.as_millis())?,
             Ending::Vanished => write!(f, "had ended by itself")?,
-            Ending::MayHoldLock => write!(f, "runs on: it may hold what others wait for")?,
             Ending::Refused => write!(f, "could not be signalled: the kernel refused")?,
             Ending::Stuck => write!(f, "does not end: it sleeps uninterruptibly")?,
         }

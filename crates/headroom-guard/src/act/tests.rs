@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use headroom_core::action::{Measured, Trigger};
+use headroom_core::action::{Because, Measured, Trigger};
 use headroom_core::snapshot::{Process, ZoneIndex};
 use headroom_core::units::Kib;
 
@@ -15,6 +15,8 @@ struct Own {
     proc: Proc,
     hands: Hands,
     waiter: Waiter,
+    snapshot: Snapshot,
+    family: u64,
 }
 
 impl Own {
@@ -24,6 +26,8 @@ impl Own {
             proc: Proc::open(Path::new("/")).unwrap(),
             hands: Hands::new(false, Held::nowhere()),
             waiter: Waiter::new(4).unwrap(),
+            snapshot: Snapshot::default(),
+            family: 0,
         }
     }
 
@@ -33,7 +37,7 @@ impl Own {
     }
 
     fn relieve(&mut self, relief: Relief) -> Option<Report> {
-        let process = Some(Process { id: self.id(), ..Process::default() });
+        let process = Some(Process { id: self.id(), family: self.family, ..Process::default() });
         let verdict = Verdict {
             incident: 1,
             zone: ZoneIndex::ROOT,
@@ -44,7 +48,7 @@ impl Own {
             age: std::time::Duration::ZERO,
             escalated: false,
         };
-        self.hands.relieve(&mut self.proc, &self.waiter, &verdict)
+        self.hands.relieve(&mut self.proc, &self.waiter, &verdict, &self.snapshot)
     }
 
     /// Signals take effect when the process is next scheduled, SIGSTOP in an uninterruptible wait later still.
@@ -73,7 +77,7 @@ impl Drop for Own {
 }
 
 const PAUSE: Relief = Relief::Pause { need: Kib(1), room: Kib(0) };
-const THAW: Relief = Relief::Thaw { waited: std::time::Duration::ZERO };
+const THAW: Relief = Relief::Thaw { waited: std::time::Duration::ZERO, because: Because::Room };
 
 #[test]
 fn a_job_is_stopped_and_goes_on() {
@@ -86,7 +90,7 @@ fn a_job_is_stopped_and_goes_on() {
 }
 
 #[test]
-fn a_job_with_a_connection_goes_on_at_once() {
+fn a_job_with_a_connection_is_stopped_on_trial() {
     let (end, _other) = UnixStream::pair().unwrap();
     let mut connected = Command::new("sh");
     // The connection is at a descriptor of its own, as a database client's is.
@@ -95,9 +99,32 @@ fn a_job_with_a_connection_goes_on_at_once() {
     let mut line = String::new();
     let mut said = std::io::BufReader::new(own.child.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut said, &mut line).unwrap();
-    assert_eq!(own.relieve(PAUSE), Some(Report::MayHoldLock));
+    let before = own::now();
+    assert_eq!(own.relieve(PAUSE), Some(Report::OnTrial));
+    assert!(own.becomes(true));
+    let id = own.id();
+    let on_trial: Vec<_> = own.hands.on_trial().copied().collect();
+    assert_eq!(on_trial.iter().map(|held| held.id).collect::<Vec<_>>(), [id]);
+    assert!(on_trial[0].since >= before, "since it stands still");
+    assert_eq!(own.relieve(THAW), Some(Report::Signalled));
     assert!(own.goes_on());
-    assert_eq!(own.hands.held.any(), None);
+    assert_eq!(own.hands.on_trial().count(), 0);
+}
+
+#[test]
+fn what_its_family_is_connected_to_puts_a_job_on_trial_too() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    let (_end, _other) = UnixStream::pair().unwrap();
+    // This test's own process is the connected one.
+    let pid = own::own_pid();
+    let start_ticks = own.proc.stat(pid).unwrap().start_ticks;
+    let id = ProcessId { pid, start_ticks };
+    own.snapshot.processes = vec![Process { id, family: 7, ..Process::default() }];
+    own.family = 7;
+    assert_eq!(own.relieve(PAUSE), Some(Report::OnTrial));
+    own.relieve(THAW);
+    own.family = 8;
+    assert_eq!(own.relieve(PAUSE), Some(Report::Signalled));
 }
 
 #[test]
@@ -124,7 +151,7 @@ fn whoever_was_left_stopped_goes_on() {
 fn a_pid_that_is_anothers_now_is_not_touched() {
     let mut own = Own::of(Command::new("sleep").arg("1000"));
     let id = ProcessId { start_ticks: own.id().start_ticks + 1, ..own.id() };
-    own.hands.held.add(id);
+    own.hands.held.add(id, own::now());
     assert_eq!(own.hands.thaw_all(&mut own.proc), 0);
     let target = Target::open(&mut own.proc, id);
     assert!(matches!(target, Err(ReadError::Gone)), "{target:?}");

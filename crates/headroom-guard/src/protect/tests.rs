@@ -8,6 +8,7 @@ use headroom_core::snapshot::{Moment, Snapshot};
 
 use super::*;
 use crate::table::Table;
+use crate::table::Whom;
 
 /// A /proc with one process a call.
 struct Node {
@@ -51,7 +52,13 @@ impl Node {
     fn scan(&mut self) {
         self.now += 60_000_000_000;
         self.table
-            .scan(&mut self.proc, &mut self.snapshot, &Policy::built_in(), Moment(self.now))
+            .scan(
+                &mut self.proc,
+                &mut self.snapshot,
+                &Policy::built_in(),
+                Whom::All,
+                Moment(self.now),
+            )
             .unwrap();
     }
 

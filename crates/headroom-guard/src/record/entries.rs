@@ -17,7 +17,9 @@ pub(super) fn entry(
     reflex: Option<Duration>,
 ) -> Option<Entry> {
     Some(match action {
-        Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => return None,
+        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+            return None;
+        }
         Action::Open { incident, zone, trigger, measured } => Entry::Opened(Opened {
             incident: *incident,
             zone: zone_path(policy, *zone),
@@ -68,7 +70,7 @@ fn verdict_entry(
         },
         reason: reason(verdict, policy),
         waited_ms: match verdict.relief {
-            Relief::Thaw { waited } => Some(millis(waited)),
+            Relief::Thaw { waited, .. } => Some(millis(waited)),
             _ => None,
         },
         measured: measured_entry(&verdict.measured),

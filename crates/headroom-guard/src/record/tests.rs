@@ -21,7 +21,7 @@ fn storm() -> (State, Snapshot) {
 
 fn look(recorder: &mut Recorder, state: &mut State, snapshot: &mut Snapshot) {
     snapshot.at = snapshot.at.after(Duration::from_millis(100));
-    snapshot.scanned = snapshot.at;
+    (snapshot.scanned, snapshot.scanned_all) = (snapshot.at, snapshot.at);
     let mut actions = Vec::new();
     decide(state, snapshot, &Policy::built_in(), &mut actions);
     actions.into_iter().for_each(|action| recorder.happened(action, None));
@@ -159,4 +159,44 @@ fn damage_anywhere_costs_records_and_not_the_journal() {
     assert!(matches!(journal.records.last().map(|r| &r.entry), Some(Entry::Stopped(_))));
     let extent = samples::read(&dir.path().join(paths::SAMPLES), 0, &mut |_| {}).unwrap();
     assert!(extent.skipped >= 1 && extent.samples >= 1, "{extent:?}");
+}
+
+#[test]
+fn a_journal_that_could_not_be_opened_is_taken_up_again_and_counts_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(paths::JOURNAL);
+    let (mut state, mut snapshot) = storm();
+    let (mut recorder, ..) = start(dir.path());
+    look(&mut recorder, &mut state, &mut snapshot);
+    recorder.stop();
+    // Somebody put a folder in its place; the storm begins without it.
+    let aside = dir.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let shared = Arc::<Shared>::default();
+    let policy = Arc::new(Policy::built_in());
+    let (mut recorder, past, lacks) =
+        Recorder::start(dir.path(), policy, Arc::clone(&shared), true);
+    assert_eq!((past.last_incident, lacks.len()), (0, 1));
+    let (mut state, mut snapshot) = storm();
+    look(&mut recorder, &mut state, &mut snapshot);
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    let mut missing = vec![crate::view::missing(lacks[0].what, "x", lacks[0].instead)];
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while !missing.is_empty() {
+        assert!(Instant::now() < give_up);
+        std::thread::sleep(Duration::from_millis(20));
+        shared.take_found(&mut missing);
+    }
+    recorder.stop();
+    let records = journal::read(&path).unwrap().records;
+    let opened: Vec<_> = records
+        .iter()
+        .filter_map(|record| match &record.entry {
+            Entry::Opened(opened) => Some(opened.incident),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(opened, [1, 2], "the storm of that time is told, by a number of its own");
 }

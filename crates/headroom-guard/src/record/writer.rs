@@ -11,9 +11,11 @@ use headroom_core::policy::Policy;
 use headroom_core::sample::Sample;
 use headroom_core::words::relief::{Cause, Deed, Result as ResultWords};
 
-use super::disk::{Events, JobBook, Samples};
+use super::disk::{Events, JobBook, Samples, make_dir};
 use super::entries::{entry, reason};
-use super::{Note, say};
+use super::reopen::Reopening;
+use super::terminal::Terminals;
+use super::{JOURNAL, Note, Past, RING_OF_SAMPLES, say};
 use crate::say::wall_clock_ms;
 use crate::view::Shared;
 
@@ -25,6 +27,12 @@ const SAVE: Duration = Duration::from_secs(30);
 
 /// The writer and all it writes to.
 pub(super) struct Writer {
+    /// What is missing is tried again.
+    pub(super) reopening: Reopening,
+    /// Incidents of earlier runs that were not known when this one began to count.
+    pub(super) incidents_before: u64,
+    /// The incident that was opened while there was no journal, and when.
+    pub(super) untold: Option<(i64, Action)>,
     pub(super) events: Option<Events>,
     pub(super) samples: Option<Samples>,
     pub(super) jobs: Option<JobBook>,
@@ -36,12 +44,15 @@ pub(super) struct Writer {
     pub(super) sync_due: Option<Instant>,
     pub(super) save_due: Option<Instant>,
     pub(super) failing: u64,
+    pub(super) terminals: Terminals,
 }
 
 impl Writer {
     pub(super) fn run(mut self, notes: &Receiver<Note>) {
         loop {
-            let due = self.sync_due.into_iter().chain(self.save_due).min();
+            let is_missing = self.is_missing();
+            let reopen_due = self.reopening.due(is_missing);
+            let due = self.sync_due.into_iter().chain(self.save_due).chain(reopen_due).min();
             let note = match due.map(|due| due.saturating_duration_since(Instant::now())) {
                 None => notes.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wait) => notes.recv_timeout(wait),
@@ -64,8 +75,9 @@ impl Writer {
         let now = wall_clock_ms();
         match note {
             Note::Started(started) => self.write(now, Entry::Started(*started)),
-            Note::Happened { unix_ms, action, reflex } => self.happened(unix_ms, &action, reflex),
-            Note::Sample(sample) => {
+            Note::Happened { unix_ms, action, reflex } => self.happened(unix_ms, action, reflex),
+            Note::Sample(mut sample) => {
+                sample.incident = sample.incident.map(|n| n + self.incidents_before);
                 self.sampled(&sample);
                 // There is a place for each that was handed out.
                 let _no_loop_is_left = self.blanks.try_send(sample);
@@ -92,9 +104,23 @@ impl Writer {
         false
     }
 
-    fn happened(&mut self, unix_ms: i64, action: &Action, reflex: Option<Duration>) {
+    fn happened(&mut self, unix_ms: i64, action: Action, reflex: Option<Duration>) {
+        if !self.dry_run {
+            self.terminals.happened(&action, &self.policy);
+        }
+        if self.events.is_none() {
+            match action {
+                Action::Open { .. } => self.untold = Some((unix_ms, action)),
+                Action::Close { .. } => self.untold = None,
+                _ => {}
+            }
+        }
+        let action = &numbered_after(action, self.incidents_before);
         match action {
-            Action::Scan | Action::SetScore { .. } | Action::EndToo { .. } => {}
+            Action::Scan
+            | Action::ScanToChoose
+            | Action::SetScore { .. }
+            | Action::EndToo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }
@@ -176,6 +202,49 @@ impl Writer {
         if self.save_due.take_if(|due| *due <= now).is_some() {
             self.save();
         }
+        if self.reopening.is_time(now) {
+            self.reopen();
+        }
+    }
+
+    const fn is_missing(&self) -> bool {
+        self.events.is_none() || self.samples.is_none() || self.jobs.is_none()
+    }
+
+    /// Tries again to open what could not be opened.
+    fn reopen(&mut self) {
+        let dir = self.reopening.state_dir.clone();
+        let sizes = self.policy.journal;
+        let is_there = make_dir(&dir).is_ok();
+        if self.events.is_none() {
+            let mut past = Past::default();
+            if let Ok(events) = Events::open(&dir, &sizes, &mut past) {
+                self.events = Some(events);
+                self.incidents_before = past.last_incident;
+                self.is_back(JOURNAL);
+                if let Some((unix_ms, action)) = self.untold.take() {
+                    let action = numbered_after(action, self.incidents_before);
+                    if let Some(entry) = entry(&action, &self.policy, self.dry_run, None) {
+                        self.write(unix_ms, entry);
+                    }
+                }
+            }
+        }
+        if self.samples.is_none()
+            && let Ok(samples) = Samples::open(&dir, &sizes)
+        {
+            self.samples = Some(samples);
+            self.is_back(RING_OF_SAMPLES);
+        }
+        if self.jobs.is_none() && is_there {
+            self.jobs = Some(JobBook::open(&dir));
+        }
+    }
+
+    /// Says that something is kept from here on, in the log and to whoever asks what is missing.
+    fn is_back(&self, what: &'static str) {
+        say(&format!("{what}: opened at last; it is kept from here on"));
+        self.shared.note_found(what);
     }
 
     fn sync(&mut self) {
@@ -198,4 +267,21 @@ impl Writer {
         }
         self.sync();
     }
+}
+
+/// An action, its incident counted after so many of earlier runs.
+fn numbered_after(mut action: Action, earlier: u64) -> Action {
+    let number = match &mut action {
+        Action::Open { incident, .. } | Action::Close { incident, .. } => incident,
+        Action::Relieve(verdict) => &mut verdict.incident,
+        Action::Tell(outcome) => &mut outcome.incident,
+        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+            return action;
+        }
+    };
+    // What belongs to none stays so.
+    if *number > 0 {
+        *number += earlier;
+    }
+    action
 }

@@ -64,7 +64,7 @@ fn nothing_is_allocated_between_the_trigger_and_the_signal() {
     };
     while !holds(&watch) {
         std::thread::sleep(Duration::from_millis(50));
-        watch.senses.scan(&watch.policy).unwrap();
+        watch.senses.scan(&watch.policy, Whom::All).unwrap();
     }
     for _ in 0..5 {
         let wait = watch.turn();

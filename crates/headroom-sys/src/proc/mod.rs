@@ -26,6 +26,28 @@ pub use task::{Stat, Statm, Status};
 /// Room for any line that is looked at, and for all of meminfo or vmstat in one or two reads.
 const BUFFER: usize = 8192;
 
+/// What a process does, as one look tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, wants to, or waits for its own memory.
+    Runs,
+    /// It waits for somebody to connect: it has nothing to do.
+    WaitsForClient,
+    /// It waits for something else. As long as the mark stays the same it got on by nothing.
+    Waits {
+        /// Made of the call it waits in and the time it ran.
+        mark: u64,
+    },
+}
+
+/// Where a fingerprint begins (FNV-1a).
+const FINGERPRINT: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Adds bytes to a fingerprint (FNV-1a).
+fn fingerprint(from: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(from, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Room for the names of about a thousand processes a read.
 const ENTRIES: usize = 32 * 1024;
 
@@ -245,6 +267,48 @@ impl Proc {
             }
         }
         Ok(false)
+    }
+
+    /// What a single-threaded process does right now: runs, waits for a client, or waits for something
+    /// else, which two looks tell apart from getting on (`/proc/PID/syscall`, `/proc/PID/schedstat`).
+    ///
+    /// # Errors
+    /// [`ReadError::Forbidden`] for another user's process without `CAP_SYS_PTRACE`; when the kernel was
+    /// built without one of the files.
+    pub fn doing(&mut self, pid: i32) -> Result<Doing, ReadError> {
+        let call = self.whole(pid, "syscall")?.trim_ascii();
+        let number = call.split(|byte| *byte == b' ').next().and_then(signed);
+        // `running`, or `-1 SP PC` outside of a call: in a page fault, which is no waiting for others.
+        let Some(number) = number.filter(|number| *number >= 0) else { return Ok(Doing::Runs) };
+        if [libc::SYS_accept, libc::SYS_accept4].contains(&number) {
+            return Ok(Doing::WaitsForClient);
+        }
+        let call = fingerprint(FINGERPRINT, call);
+        // The first two of three numbers: time on a processor, time in its queue.
+        let ran = self.whole(pid, "schedstat")?.trim_ascii();
+        Ok(Doing::Waits { mark: fingerprint(call, ran) })
+    }
+
+    /// Calls `f` with each pair of a process that holds a file lock (flock(2), fcntl(2)) and one that waits
+    /// for it (`/proc/locks`, fs/locks.c). Locks that belong to no process are left out.
+    ///
+    /// # Errors
+    /// When it cannot be read: the kernel was built without file locks.
+    pub fn lock_waiters(&mut self, f: &mut dyn FnMut(i32, i32)) -> Result<(), ReadError> {
+        let file = open_file(self.dir.as_fd(), c"locks")?;
+        let mut holder = None;
+        lines::each_line(file.as_fd(), &mut self.buffer, &mut |line| {
+            // `1: FLOCK  ADVISORY  WRITE 4711 fe:01:99 0 EOF`, and `1: -> FLOCK ...` below its holder.
+            let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+            let waits = fields.nth(1) == Some(b"->");
+            let pid = fields.nth(if waits { 3 } else { 2 }).and_then(signed);
+            let pid = pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
+            match (waits, holder, pid) {
+                (false, _, pid) => holder = pid,
+                (true, Some(holder), Some(pid)) => f(holder, pid),
+                (true, ..) => {}
+            }
+        })
     }
 
     /// How readily the kernel's OOM killer takes it, from -1000 (never) to 1000 (first).

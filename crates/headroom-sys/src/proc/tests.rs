@@ -281,3 +281,80 @@ fn a_score_is_written_for_the_process_it_was_meant_for_only() {
     child.wait().unwrap();
     assert_eq!(proc.set_oom_score_adj_of(id, 1000), Err(ReadError::Gone));
 }
+
+/// A child that ends with the test.
+struct Child(std::process::Child);
+
+impl Child {
+    fn of(program: &str, arguments: &[&str]) -> Self {
+        Self(std::process::Command::new(program).args(arguments).spawn().unwrap())
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(self.0.id()).unwrap()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `of` gives something, for as long as a busy machine may need.
+fn eventually<T>(mut of: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3000 {
+        if let Some(value) = of() {
+            return value;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it never came");
+}
+
+#[test]
+fn one_that_sleeps_gets_on_by_nothing_and_one_that_computes_runs() {
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let sleeper = Child::of("sleep", &["1000"]);
+    let waits = |proc: &mut Proc, pid| match proc.doing(pid).unwrap() {
+        Doing::Waits { mark } => Some(mark),
+        Doing::Runs | Doing::WaitsForClient => None,
+    };
+    // While it starts it runs, and waits for its own program now and then.
+    eventually(|| {
+        let mark = waits(&mut proc, sleeper.pid())?;
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        (waits(&mut proc, sleeper.pid()) == Some(mark)).then_some(())
+    });
+    let busy = Child::of("sh", &["-c", "while :; do :; done"]);
+    eventually(|| (proc.doing(busy.pid()) == Ok(Doing::Runs)).then_some(()));
+}
+
+#[test]
+fn a_worker_without_a_request_waits_for_a_client() {
+    let accepts = "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); listen(S, 1); accept(C, S)";
+    let worker = Child::of("perl", &["-e", accepts]);
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    eventually(|| (proc.doing(worker.pid()) == Ok(Doing::WaitsForClient)).then_some(()));
+}
+
+#[test]
+fn who_waits_for_whose_file_lock_is_told() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let holder = Child::of("flock", &["--no-fork", path, "sleep", "1000"]);
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let holds = |pid| {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.split_whitespace().any(|f| f == format!("{pid}")))
+    };
+    eventually(|| holds(holder.pid()).then_some(()));
+    let waiter = Child::of("flock", &["--no-fork", path, "true"]);
+    eventually(|| {
+        let mut found = false;
+        let pair = (holder.pid(), waiter.pid());
+        proc.lock_waiters(&mut |holder, waiter| found |= (holder, waiter) == pair).unwrap();
+        found.then_some(())
+    });
+}

@@ -7,7 +7,7 @@ mod swarms;
 use super::*;
 use crate::action::{Ending, Relief, Report, Verdict};
 use crate::policy::Class;
-use crate::snapshot::{Comm, Memory, Pressure, Process};
+use crate::snapshot::{Comm, Holding, Memory, Pressure, Process, Trial};
 use alloc::vec;
 
 const MIB: u64 = 1024;
@@ -22,8 +22,8 @@ struct Grower {
     deaf: bool,
     /// No signal ends it.
     stuck: bool,
-    /// It is connected to the database: it must not be paused.
-    connected: bool,
+    /// It is connected to the database, and holds a lock there in so many of each hundred milliseconds.
+    locks_ms: Option<u64>,
     /// Having taken what it takes, it works for this long and ends.
     works: Option<Duration>,
 }
@@ -41,6 +41,11 @@ struct Node {
     /// Jobs that ended by themselves.
     finished: Vec<i32>,
     least_available: Kib,
+    /// Who was stopped inside a lock, since when.
+    holders: Vec<(ProcessId, Moment)>,
+    longest_lock: Duration,
+    /// How the guard learns of it: from the agent, or only from the shop's workers.
+    has_agent: bool,
 }
 
 fn process(pid: i32, class: Class, mib: u64, age_s: u64) -> Process {
@@ -68,7 +73,7 @@ fn growing(pid: i32, mib_s: u64, most_mib: u64) -> Grower {
         most: Kib::from_mib(most_mib),
         deaf: false,
         stuck: false,
-        connected: false,
+        locks_ms: None,
         works: None,
     }
 }
@@ -92,6 +97,9 @@ impl Node {
             ending_at: Vec::new(),
             finished: Vec::new(),
             least_available: Kib(u64::MAX),
+            holders: Vec::new(),
+            longest_lock: Duration::ZERO,
+            has_agent: true,
         };
         node.sense();
         node
@@ -107,6 +115,7 @@ impl Node {
     fn scan(&mut self) {
         self.snapshot.processes = self.growers.iter().map(|g| g.process).collect();
         self.snapshot.scanned = self.snapshot.at;
+        self.snapshot.scanned_all = self.snapshot.at;
     }
 
     fn pass(&mut self, time: Duration) {
@@ -137,13 +146,32 @@ impl Node {
         self.sense();
     }
 
+    /// What guard and agent would have found out by now.
+    fn try_out(&mut self) {
+        let now = self.snapshot.at;
+        let first = self.holders.iter().map(|(_, since)| *since).min();
+        // The next request comes to the lock, and its worker waits.
+        self.snapshot.worker_waits = first.map(|since| since.after(Duration::from_millis(20)));
+        self.snapshot.trials.clear();
+        for grower in self.growers.iter().filter(|g| self.has_agent && g.process.paused) {
+            let id = grower.process.id;
+            let holding = match self.holders.iter().find(|(holder, _)| *holder == id) {
+                Some((_, since)) if now.since(*since) < Duration::from_millis(20) => continue,
+                Some(_) => Holding::Lock,
+                None => Holding::Nothing,
+            };
+            self.snapshot.trials.push(Trial { id, holding, asked: now });
+        }
+    }
+
     fn act(&mut self) -> Duration {
+        self.try_out();
         let mut wait = decide(&mut self.state, &self.snapshot, &self.policy, &mut self.actions);
-        if self.actions.contains(&Action::Scan) {
+        if self.actions.iter().any(Action::is_scan) {
             self.carry_out();
             self.scan();
             wait = decide(&mut self.state, &self.snapshot, &self.policy, &mut self.actions);
-            assert!(!self.actions.contains(&Action::Scan), "a fresh scan is enough");
+            assert!(!self.actions.iter().any(Action::is_scan), "a fresh scan is enough");
         }
         self.carry_out();
         wait
@@ -160,11 +188,23 @@ impl Node {
                     });
                 };
                 match (relief, grower) {
-                    (Relief::Pause { .. }, Some(g)) if g.connected => {
-                        self.state.report(p.id, Report::MayHoldLock, self.snapshot.at);
+                    (Relief::Pause { .. }, Some(g)) => {
+                        set_paused(&mut self.growers, true);
+                        if let Some(ms) = g.locks_ms {
+                            let at = self.snapshot.at;
+                            self.holders
+                                .extend((at.0 / 1_000_000 % 100 < ms).then_some((p.id, at)));
+                            self.state.report(p.id, Report::OnTrial, at);
+                        }
                     }
-                    (Relief::Pause { .. }, _) => set_paused(&mut self.growers, true),
-                    (Relief::Thaw { .. }, _) => set_paused(&mut self.growers, false),
+                    (Relief::Thaw { .. }, _) => {
+                        set_paused(&mut self.growers, false);
+                        let now = self.snapshot.at;
+                        let held = self.holders.iter().filter(|(id, _)| *id == p.id);
+                        let longest = held.map(|(_, since)| now.since(*since)).max();
+                        self.longest_lock = self.longest_lock.max(longest.unwrap_or_default());
+                        self.holders.retain(|(id, _)| *id != p.id);
+                    }
                     (_, None) => self.state.report(p.id, Report::Vanished, self.snapshot.at),
                     (Relief::Terminate, Some(g)) if g.deaf => {}
                     (_, Some(g)) if g.stuck => {}
@@ -179,7 +219,7 @@ impl Node {
             let ending = self.growers.iter_mut().filter(|g| g.process.id == *id);
             ending.for_each(|g| g.process.ending = true);
         }
-        self.log.extend(self.actions.iter().filter(|a| **a != Action::Scan).copied());
+        self.log.extend(self.actions.iter().filter(|a| !a.is_scan()).copied());
     }
 
     fn run(&mut self, seconds: u64) {

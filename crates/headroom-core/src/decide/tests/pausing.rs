@@ -49,7 +49,7 @@ fn strict_lets_nobody_wait_for_ever() {
     assert!(node.finished.len() >= 6, "{:?} finished, {:?} slain", node.finished, node.slain());
     let limit = node.policy.thresholds().pause_limit.0;
     let longest = node.log.iter().filter_map(|a| match a {
-        Action::Relieve(Verdict { relief: Relief::Thaw { waited }, .. }) => Some(*waited),
+        Action::Relieve(Verdict { relief: Relief::Thaw { waited, .. }, .. }) => Some(*waited),
         _ => None,
     });
     assert!(longest.max().unwrap_or_default() <= limit + Duration::from_secs(1));
@@ -82,16 +82,39 @@ fn a_job_larger_than_the_node_ends_as_fast_as_without_pausing() {
     assert_eq!(ends_after(true), ends_after(false));
 }
 
-#[test]
-fn a_connected_job_is_never_kept_waiting() {
+/// Six jobs that hold a lock for 30 of each 100 ms, or all the time.
+fn lockers(locks_ms: u64) -> Node {
     let mut node = stack(6, true);
-    node.growers.iter_mut().for_each(|g| g.connected = true);
-    for _ in 0..3000 {
-        node.act();
-        assert!(node.growers.iter().all(|g| !g.process.paused));
-        node.pass(Duration::from_millis(20));
-    }
+    node.growers.iter_mut().skip(3).for_each(|g| g.locks_ms = Some(locks_ms));
+    node
+}
+
+#[test]
+fn jobs_that_lock_now_and_then_wait_outside_their_locks() {
+    let mut node = lockers(30);
+    node.run(200);
+    assert_eq!((node.finished.len(), node.slain()), (6, vec![]), "{:?}", node.finished);
+    assert!(node.longest_lock > Duration::ZERO, "nobody was stopped inside a lock");
+    assert!(node.longest_lock <= Duration::from_millis(60), "{:?}", node.longest_lock);
+}
+
+#[test]
+fn without_an_agent_the_shop_waits_no_longer_than_it_takes_to_see_it() {
+    let mut node = lockers(30);
+    node.has_agent = false;
+    node.run(200);
+    assert_eq!((node.finished.len(), node.slain()), (6, vec![]), "{:?}", node.finished);
+    assert!(node.longest_lock <= Duration::from_millis(160), "{:?}", node.longest_lock);
+}
+
+#[test]
+fn who_never_lets_go_of_a_lock_is_never_kept_waiting_and_slain_in_its_turn() {
+    let mut node = lockers(100);
+    node.run(60);
+    assert!(node.longest_lock <= Duration::from_millis(60), "{:?}", node.longest_lock);
     assert!(!node.slain().is_empty(), "what may not wait and does not fit is slain");
+    let (pauses, _) = counts(&node);
+    assert!(pauses < 100, "asked again and again: {pauses} pauses in a minute");
 }
 
 #[test]
@@ -154,4 +177,37 @@ fn a_protected_job_is_not_paused_and_goes_on_if_it_was() {
             if p.id.pid == pid)
     });
     assert_eq!(pauses.count(), 0);
+}
+
+#[test]
+fn a_job_that_could_not_be_let_go_on_is_tried_again() {
+    let mut node = stack(6, true);
+    let (mut refused, mut thawed) = (Vec::new(), Vec::new());
+    for _ in 0..6000 {
+        let wait = node.act();
+        let thaws: Vec<_> = node
+            .actions
+            .iter()
+            .filter_map(|a| match a {
+                Action::Relieve(Verdict { relief: Relief::Thaw { .. }, process, .. }) => *process,
+                _ => None,
+            })
+            .collect();
+        for process in thaws {
+            if refused.contains(&process.id) {
+                thawed.push(process.id);
+                continue;
+            }
+            // The kernel refuses once.
+            refused.push(process.id);
+            node.growers.iter_mut().filter(|g| g.process.id == process.id).for_each(|g| {
+                g.process.paused = true;
+            });
+            node.state.report(process.id, Report::Refused, node.snapshot.at);
+        }
+        node.pass(wait.min(Duration::from_millis(50)));
+    }
+    assert!(!refused.is_empty());
+    assert!(refused.iter().all(|id| thawed.contains(id)), "{refused:?} {thawed:?}");
+    assert_eq!(node.finished.len(), 6);
 }

@@ -1,6 +1,7 @@
 //! Slaying: who goes, when, and that the shop never does.
 
 use super::*;
+use crate::snapshot::CgroupMemory;
 
 #[test]
 fn a_runaway_is_ended_and_the_shop_is_not() {
@@ -60,6 +61,43 @@ fn nothing_is_done_at_rest_and_looking_is_rare() {
     assert!(wait >= Duration::from_millis(500), "{wait:?}");
     node.run(30);
     assert!(node.log.iter().all(|a| matches!(a, Action::SetScore { .. })), "{:?}", node.log);
+}
+
+/// How often a node was scanned in half a minute in which `each` happens to it at every look.
+fn scans(births_heard: bool, mut each: impl FnMut(&mut Node)) -> usize {
+    let mut node = Node::new(shop());
+    node.snapshot.births_heard = births_heard;
+    let mut scans = 0;
+    let end = node.snapshot.at.after(Duration::from_secs(30));
+    while node.snapshot.at < end {
+        let before = node.snapshot.scanned;
+        let wait = node.act();
+        scans += usize::from(node.snapshot.scanned != before);
+        node.pass(wait);
+        each(&mut node);
+    }
+    scans
+}
+
+#[test]
+fn a_node_at_rest_is_scanned_rarely_where_births_are_heard_and_soon_when_memory_moves() {
+    // At the first look after a second.
+    assert!((15..=31).contains(&scans(false, |_| {})), "each second without");
+    assert!(scans(true, |_| {}) <= 4);
+    let mut nth = 0;
+    let moves = |node: &mut Node| {
+        nth += 1;
+        let free = if nth % 2 == 0 { 690 } else { 650 };
+        node.snapshot.memory.available = Kib::from_mib(free);
+    };
+    assert!(scans(true, moves) >= 12, "soon");
+    // A job that is kept track of is looked at each second: how long it ran is to be known.
+    let watched = scans(true, |node| {
+        if node.growers.len() == 3 {
+            node.growers.push(still(100, Class::Expendable, 100));
+        }
+    });
+    assert!(watched >= 12, "{watched}");
 }
 
 #[test]
@@ -187,4 +225,80 @@ fn scores_are_set_once_after_a_scan_and_never_for_oneself() {
     node.act();
     let id = node.growers[0].process.id;
     assert_eq!(node.log, [Action::SetScore { id, value: -999 }]);
+}
+
+#[test]
+fn a_kernel_kill_for_a_zones_own_limit_is_the_zones_business_alone() {
+    let mut node = Node::new(shop());
+    node.state = State::new(1, 0);
+    node.growers.push(still(100, Class::Expendable, 300));
+    let mut in_zone = still(101, Class::Expendable, 40);
+    in_zone.process.zones = 1;
+    node.growers.push(in_zone);
+    node.sense();
+    // The zone has room again: that is what the kernel killed for.
+    let zone = |kills| {
+        let limit = Some(Kib::from_mib(400));
+        let oom_kill = Some(kills);
+        vec![Some(CgroupMemory {
+            limit,
+            current: Kib::from_mib(40),
+            oom_kill,
+            ..Default::default()
+        })]
+    };
+    (node.snapshot.vm.oom_kill, node.snapshot.zones) = (Some(7), zone(2));
+    node.run(2);
+    (node.snapshot.vm.oom_kill, node.snapshot.zones) = (Some(9), zone(4));
+    node.run(3);
+    let zones: Vec<_> = node.verdicts().map(|v| v.zone).collect();
+    assert_eq!((node.slain(), zones), (vec![101], vec![ZoneIndex(1)]));
+}
+
+#[test]
+fn whoever_could_not_be_signalled_is_asked_again_and_the_others_have_their_turn_meanwhile() {
+    let mut node = Node::new(vec![still(10, Class::Essential, 420)]);
+    node.policy.strict.pause_limit.0 = Duration::ZERO;
+    // Two that are protected for a moment, and a third that gives back less.
+    node.growers.push(still(100, Class::Expendable, 300));
+    node.growers.push(still(101, Class::Expendable, 250));
+    node.growers.push(still(102, Class::Expendable, 60));
+    node.taken_else = Kib::from_mib(200);
+    let refused = [100, 101];
+    let began = node.snapshot.at;
+    let mut asked = Vec::new();
+    while node.snapshot.at.since(began) < Duration::from_secs(8) {
+        let wait = node.act();
+        let verdicts = node.actions.iter().filter_map(|a| match a {
+            Action::Relieve(v) => v.process.filter(|p| refused.contains(&p.id.pid)).map(|p| p.id),
+            _ => None,
+        });
+        let verdicts: Vec<_> = verdicts.collect();
+        for id in verdicts {
+            asked.push((id.pid, node.snapshot.at.since(began).as_secs()));
+            node.ending_at.retain(|(ending, _)| *ending != id);
+            node.growers.iter_mut().filter(|g| g.process.id == id).for_each(|g| {
+                g.process.ending = false;
+            });
+            node.state.report(id, Report::Refused, node.snapshot.at);
+        }
+        node.pass(wait.min(Duration::from_millis(15)));
+    }
+    assert_eq!(asked, [(101, 0), (100, 0), (101, 5), (100, 5)]);
+    assert!(!node.growers.iter().any(|g| g.process.id.pid == 102), "the third went meanwhile");
+}
+
+#[test]
+fn kernel_kills_are_answered_by_one_end_until_there_are_more() {
+    let mut node = Node::new(shop());
+    node.growers.extend((100..104).map(|pid| still(pid, Class::Expendable, 60)));
+    node.sense();
+    node.snapshot.vm.oom_kill = Some(7);
+    node.run(2);
+    node.snapshot.vm.oom_kill = Some(9);
+    node.run(3);
+    assert_eq!(node.slain(), [103], "the memory came back and the kernel kills no more");
+    node.snapshot.vm.oom_kill = Some(11);
+    node.run(3);
+    assert_eq!(node.slain(), [103, 102]);
 }

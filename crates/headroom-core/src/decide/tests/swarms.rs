@@ -63,6 +63,51 @@ fn a_few_small_ones_beside_a_large_one_are_no_swarm() {
 }
 
 #[test]
+fn a_swarm_takes_no_large_one_of_its_family_along_and_none_that_waits() {
+    let mut node = Node::new(vec![still(10, Class::Essential, 120)]);
+    node.snapshot.memory.total = Kib::from_mib(4096);
+    node.taken_else = Kib::from_mib(2600);
+    // From one shell: 160 small ones, and large ones that together are no relief at once.
+    node.growers.extend((0..160).map(|n| small(100 + n, 77)));
+    for pid in 300..303 {
+        let mut job = still(pid, Class::Expendable, 80);
+        job.process.family = 77;
+        node.growers.push(job);
+    }
+    let mut waiting = small(310, 77);
+    waiting.process.paused = true;
+    node.growers.push(waiting);
+    node.policy.strict.pause_limit.0 = Duration::ZERO;
+    node.sense();
+    node.run(3);
+    assert!(matches!(reliefs(&node)[..], [Relief::KillFamily { members: 160, .. }]));
+    let left: Vec<_> = node.growers.iter().map(|g| g.process.id.pid).collect();
+    assert_eq!(left, [10, 300, 301, 302, 310]);
+}
+
+#[test]
+fn large_ones_from_one_shell_are_no_swarm_and_go_one_by_one() {
+    let mut node = Node::new(vec![still(10, Class::Essential, 120)]);
+    node.snapshot.memory.total = Kib::from_mib(8192);
+    node.taken_else = Kib::from_mib(7250);
+    for pid in 300..305 {
+        let mut job = still(pid, Class::Expendable, 122);
+        job.process.family = 77;
+        job.process.paused = pid > 302;
+        node.growers.push(job);
+    }
+    node.policy.strict.pause_limit.0 = Duration::ZERO;
+    node.sense();
+    node.act();
+    assert!(
+        matches!(reliefs(&node)[..], [Relief::Terminate | Relief::Kill]),
+        "{:?}",
+        reliefs(&node)
+    );
+    assert_eq!(node.ending_at.len(), 1);
+}
+
+#[test]
 fn a_rule_may_ask_for_the_whole_family() {
     let mut node = Node::new(shop());
     for pid in 100..103 {

@@ -1,0 +1,112 @@
+//! The table on this machine's own /proc, and on processes that are made up.
+
+use super::*;
+use headroom_core::policy::Layer;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_table_that_gets_full_makes_room_of_those_that_have_ended() {
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let mut table = Table::new();
+    let mut snapshot = Snapshot { processes: Vec::with_capacity(16), ..Snapshot::default() };
+    let own = own::own_pid();
+    let ended = i32::MAX - 20;
+    let pids: Vec<_> = [own].into_iter().chain(ended..ended + 11).collect();
+    let push = |table: &mut Table, snapshot: &mut Snapshot, pid| {
+        let id = ProcessId { pid, start_ticks: 1 };
+        snapshot.processes.push(Process { id, ..Process::default() });
+        table.memos.push(Memo::default());
+    };
+    pids[..11].iter().for_each(|pid| push(&mut table, &mut snapshot, *pid));
+    table.make_room(&mut proc, &mut snapshot);
+    assert_eq!(snapshot.processes.len(), 11, "there is room enough");
+    push(&mut table, &mut snapshot, pids[11]);
+    for _ in 0..8 {
+        table.make_room(&mut proc, &mut snapshot);
+    }
+    assert_eq!(snapshot.processes.len(), table.memos.len());
+    assert!(snapshot.processes.len() < 12, "{}", snapshot.processes.len());
+    assert!(at_pid(&snapshot.processes, own).is_some(), "whoever lives stays");
+}
+
+/// A process that may go, or may not, with what it gives back.
+fn of_size(pid: i32, class: Class, mib: u64) -> Process {
+    let id = ProcessId { pid, start_ticks: 1 };
+    Process { id, class, gives_back: Kib::from_mib(mib), ..Process::default() }
+}
+
+#[test]
+fn before_a_choice_those_who_may_go_and_the_new_are_looked_at_and_nobody_else() {
+    let mark = 7_000_000 + std::process::id();
+    let job = || Command::new("sleep").args(["60", &format!("{mark}")]).spawn().unwrap();
+    let text = format!(
+        "[[rule]]\nname = \"job\"\nclass = \"expendable\"\ncommand = [\"*{mark}\"]\n\
+         [[rule]]\nname = \"others\"\nclass = \"system\"\ncomm = [\"*\"]\n"
+    );
+    let policy = Policy::from_layers(&[Layer::parse("test", &text).unwrap()]).unwrap();
+    let mut jobs = vec![job()];
+    let pid_of = |job: &std::process::Child| i32::try_from(job.id()).unwrap();
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let mut table = Table::new();
+    let mut snapshot = Snapshot { births_heard: true, ..Snapshot::default() };
+    let at_last = |snapshot: &Snapshot, pid| at_pid(&snapshot.processes, pid).copied();
+    let is_job = |snapshot: &Snapshot, pid| {
+        at_last(snapshot, pid).is_some_and(|p| p.class == Class::Expendable)
+    };
+    let mut scan = |snapshot: &mut Snapshot, whom| {
+        table.scan(&mut proc, snapshot, &policy, whom, own::now()).unwrap();
+    };
+    // Until it has run its program.
+    for _ in 0..200 {
+        scan(&mut snapshot, Whom::All);
+        if is_job(&snapshot, pid_of(&jobs[0])) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let first = pid_of(&jobs[0]);
+    let (own, all) = (own::own_pid(), snapshot.scanned_all);
+    for process in &mut snapshot.processes {
+        process.rss = Kib(7);
+    }
+    jobs.push(job());
+    scan(&mut snapshot, Whom::WhoMayGo);
+    assert_eq!(at_last(&snapshot, own).map(|p| p.rss), Some(Kib(7)), "it may not go");
+    assert!(at_last(&snapshot, first).is_some_and(|p| p.rss > Kib(7)));
+    assert!(at_last(&snapshot, pid_of(&jobs[1])).is_some(), "it is new");
+    assert!(snapshot.scanned > all && snapshot.scanned_all == all);
+    jobs[1].kill().unwrap();
+    jobs[1].wait().unwrap();
+    scan(&mut snapshot, Whom::WhoMayGo);
+    assert!(at_last(&snapshot, pid_of(&jobs[1])).is_none(), "it has ended");
+    // Where births are not heard nothing is known of the others.
+    snapshot.births_heard = false;
+    scan(&mut snapshot, Whom::WhoMayGo);
+    assert!(at_last(&snapshot, own).is_some_and(|p| p.rss > Kib(7)));
+    jobs[0].kill().unwrap();
+    jobs[0].wait().unwrap();
+}
+
+#[test]
+fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_turn() {
+    let mut turns = Turns::new();
+    let mut snapshot = Snapshot::default();
+    for pid in 0..2000_i32 {
+        let mib = if pid < 500 { 100 } else { 5 + u64::from(pid.unsigned_abs()) % 7 };
+        snapshot.processes.push(of_size(pid + 10, Class::Expendable, mib));
+    }
+    snapshot.processes.push(of_size(9000, Class::Essential, 500));
+    let mut looked_at = vec![0; 2000];
+    for _ in 0..13 {
+        let passed = turns.next(&snapshot);
+        for (process, count) in snapshot.processes.iter().zip(&mut looked_at) {
+            *count += u32::from(!passed.passes(process));
+        }
+        assert!(passed.passes(&snapshot.processes[2000]), "the shop's is not chosen from");
+        let all = snapshot.processes.iter().filter(|p| !passed.passes(p)).count();
+        assert!(all <= 2 * (passed::LARGEST + passed::IN_TURN), "{all}");
+    }
+    assert!(looked_at[..500].iter().all(|count| *count == 13));
+    assert!(looked_at.iter().all(|count| *count > 0), "each has its turn");
+}

@@ -9,6 +9,7 @@ mod dependencies;
 mod docs;
 mod generate_log;
 mod lab;
+mod labelled;
 mod needs;
 mod steps;
 mod test;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask deb-check            the package installed, upgraded, removed and purged
   cargo xtask man && man -l target/man/headroom.1
   cargo xtask corpus               every report of the corpus against its tables
+  cargo xtask labelled table       whom explain names in incidents whose culprit is known
   cargo xtask bench explain        how fast a large log is read, into docs/benchmarks.md
   cargo xtask lab run --scenario runaway --guard headroom
   cargo xtask lab --help           all about the lab";
@@ -59,6 +61,11 @@ enum Command {
     },
     /// Reads every report of the corpus and prints what differs from its tables; fails if anything does
     Corpus(corpus::Args),
+    /// Incidents whose culprit is known: taken from the lab's storms, and explained
+    Labelled {
+        #[command(subcommand)]
+        command: labelled::Labelled,
+    },
     /// Measures something and writes its section of docs/benchmarks.md
     Bench {
         #[command(subcommand)]
@@ -106,6 +113,7 @@ fn main() -> ExitCode {
         Command::Test { no_lab } => test::run(no_lab),
         Command::Lab { arguments } => lab::run(&arguments),
         Command::Corpus(args) => corpus::run(&args),
+        Command::Labelled { command } => labelled::run(&command),
         Command::Bench { bench } => bench::run(&bench),
         Command::Deb { from } => deb::run(from.as_deref()).and_then(tell),
         Command::DebCheck { from } => deb::check(from.as_deref()),

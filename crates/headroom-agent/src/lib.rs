@@ -5,6 +5,7 @@ mod allow;
 mod config;
 mod follow;
 mod guard;
+mod holders;
 mod http;
 mod mysql;
 mod notify;

@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::say;
 use crate::state::App;
 use crate::store::Store;
-use crate::{config, follow, mysql, notify, protect, release, services, settings, upkeep};
+use crate::{config, follow, holders, mysql, notify, protect, release, services, settings, upkeep};
 
 /// Serves until a signal ends it.
 #[must_use]
@@ -57,6 +57,7 @@ pub fn run(options: Options) -> Exit {
         protect::start(&app);
         mysql::start(&app);
         release::start(&app);
+        holders::start(&app);
         notify::start(&app);
         let notifier = Notifier::from_env().unwrap_or(None);
         if let Some(notifier) = &notifier {

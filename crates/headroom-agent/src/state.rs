@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::guard::Guard;
+use crate::holders;
 use crate::http::guesses::Guesses;
 use crate::options::Options;
 use crate::release::Releases;
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) services: Services,
     /// The way to the guard.
     pub(crate) guard: Guard,
+    /// What was asked about those it stopped.
+    pub(crate) holders: holders::Counters,
     /// Changes of settings, one after the other.
     pub(crate) settings: Settings,
     /// Tokens that were guessed wrong.
@@ -71,6 +74,7 @@ impl App {
             services,
             releases: Releases::default(),
             guard,
+            holders: holders::Counters::default(),
             settings: Settings::default(),
             guesses: Guesses::default(),
             news,

@@ -74,12 +74,14 @@ CREATE USER IF NOT EXISTS 'headroom'@'localhost' IDENTIFIED VIA unix_socket;
 -- SUPER: MariaDB asks for it to set innodb_buffer_pool_size. CONNECTION ADMIN: end the query that
 -- holds the most. REPLICA MONITOR: see whether replication catches up. No right to any table.
 GRANT PROCESS, RELOAD, SUPER, CONNECTION ADMIN, REPLICA MONITOR ON *.* TO 'headroom'@'localhost';
+-- Who holds which lock (part of MariaDB): without it no paused job is known to hold none.
+INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info';
 ";
 
 /// The same for MySQL 8.0 and later.
 pub const GRANTS_MYSQL: &str = "\
 -- MySQL 8.0 or later. The agent connects over the socket as the system user it runs as: no password.
-INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';  -- an error here means that it is there already
+INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';  -- an error here means that it is there already (mysql --force goes on)
 CREATE USER IF NOT EXISTS 'headroom'@'localhost' IDENTIFIED WITH auth_socket;
 -- PROCESS: see what runs and transactions. RELOAD: FLUSH TABLES. SYSTEM_VARIABLES_ADMIN: set
 -- innodb_buffer_pool_size. CONNECTION_ADMIN: end the query that holds the most. REPLICATION CLIENT:

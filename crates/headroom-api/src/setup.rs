@@ -18,6 +18,11 @@ pub struct Setup {
     pub changes: Vec<Change>,
     /// Running units that change their slice when they are restarted.
     pub restart: Vec<String>,
+    /// Statements that make the database user the agent connects as; `null` where there is no database,
+    /// and when all is taken back.
+    pub grants: Option<String>,
+    /// The client that runs them, as root.
+    pub grants_client: Option<String>,
     /// Units that were restarted.
     pub restarted: Vec<String>,
 }

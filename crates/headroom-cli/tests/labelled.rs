@@ -1,13 +1,14 @@
 //! Incidents whose culprit is known: explain must name the right finding and the right group first.
 //!
 //! `labelled/LABELS.tsv` has a row an incident: a file, or a folder whose files are given together; the
-//! finding's id; the group it is about, `-` for none. Of a log with several incidents the last one counts.
+//! finding's id; the group it is about, `-` for none; where it comes from. Of a log with several incidents the last one counts.
 
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one as a whole")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ fn labels() -> Vec<Label> {
     let table = fs::read_to_string(folder().join("LABELS.tsv")).expect("the labels");
     let row = |line: &str| {
         let mut cells = line.split('\t').map(str::to_owned);
-        let mut next = || cells.next().expect("three cells a row");
+        let mut next = || cells.next().expect("three cells a row at least");
         Label { name: next(), finding: next(), group: next() }
     };
     table.lines().skip(1).map(row).collect()
@@ -76,8 +77,8 @@ fn the_database_is_never_blamed_for_a_storm_it_did_not_start() {
     for label in labels().iter().filter(|label| label.group != "mysql") {
         for finding in incident(&label.name)["findings"].as_array().expect("findings") {
             let id = finding["id"].as_str().expect("an id");
-            let blames = matches!(id, "database-too-large" | "database-grew")
-                || (id == "leak" && finding["group"] == "mysql");
+            let blames = finding["group"] == "mysql"
+                && matches!(id, "database-too-large" | "database-grew" | "leak");
             assert!(!blames || finding["confidence"] == "low", "{}: {id}", label.name);
         }
     }
@@ -89,7 +90,11 @@ fn each_labelled_file_has_its_row() {
     for entry in fs::read_dir(folder()).expect("the folder") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         let known = labels.iter().any(|label| label.name == name);
-        assert!(known || name == "LABELS.tsv" || name == "README.md", "{name} has no row");
+        assert!(known || ["LABELS.tsv", "README.md", "lab"].contains(&name.as_str()), "{name}");
+    }
+    for entry in fs::read_dir(folder().join("lab")).expect("the lab's") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        assert!(labels.iter().any(|label| label.name == format!("lab/{name}")), "{name}");
     }
 }
 
@@ -150,6 +155,27 @@ fn the_logs_of_a_node_are_found_under_its_root() {
     for part in ["still running with 82 MiB", "query of 31 s", "gone away", "upgrade php8.2-cli"] {
         assert!(text.contains(part), "{part}");
     }
+}
+
+#[test]
+fn what_comes_through_a_pipe_has_its_surroundings_too() {
+    let folder = folder().join("crons-with-other-logs");
+    let mut log = fs::read_to_string(folder.join("syslog")).expect("cron's lines");
+    log += &fs::read_to_string(folder.join("kern.log")).expect("the report");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .env("TZ", "UTC")
+        .env_remove("HEADROOM_ROOT")
+        .args(["explain", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("headroom runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(log.as_bytes()).expect("taken");
+    drop(pipe);
+    let output = child.wait_with_output().expect("its output");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("cron of"), "{text}");
 }
 
 #[test]

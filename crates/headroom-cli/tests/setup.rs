@@ -195,6 +195,29 @@ fn json_says_what_was_changed_and_who_has_to_restart() {
 }
 
 #[test]
+fn what_the_agents_database_user_needs_is_said_and_printed_alone_for_the_client() {
+    let root = debian();
+    let shown = done(root.path(), &["--dry-run"]);
+    assert!(shown.contains("headroom setup --grants | mariadb\n"), "{shown}");
+    let before = tree(root.path());
+    let output = setup(root.path(), &["--grants"]);
+    let statements = String::from_utf8(output.stdout).unwrap();
+    assert!(statements.contains("IDENTIFIED VIA unix_socket;\n"), "{statements}");
+    for line in statements.lines() {
+        assert!(shown.contains(line), "{line}");
+        let is_sql = ["-- ", "CREATE USER ", "GRANT "].iter().any(|word| line.starts_with(word));
+        assert!(is_sql, "{line}");
+    }
+    assert_eq!(tree(root.path()), before);
+
+    fs::remove_file(root.path().join("usr/lib/systemd/system/mariadb.service")).unwrap();
+    let output = setup(root.path(), &["--grants"]);
+    assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()));
+    let output = setup(root.path(), &["--grants", "--yes"]);
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+}
+
+#[test]
 fn a_file_of_others_is_overwritten_by_force_only_and_comes_back() {
     let root = debian();
     let slice = root.path().join("etc/systemd/system/limited.slice");

@@ -6,6 +6,7 @@ mod disk;
 mod entries;
 mod reopen;
 mod ring;
+mod terminal;
 mod writer;
 
 #[cfg(test)]
@@ -150,6 +151,7 @@ impl Recorder {
             sync_due: None,
             save_due: None,
             failing: 0,
+            terminals: terminal::Terminals::default(),
         };
         let thread = thread::Builder::new()
             .name("journal".into())

@@ -3,7 +3,11 @@
 //! The node only reports what it saw; the host judges. So a judgement can be mended and run again
 //! over the facts that earlier runs left behind.
 
+mod advised;
+
 use serde::{Deserialize, Serialize};
+
+pub use advised::{Advised, Case, Storm};
 
 /// Begins each line of the second serial port that is meant for the host.
 pub const SAYS: &str = "LAB ";

@@ -19,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask lab run --scenario stack --guard headroom --policy permissive --keep /tmp/stack
   cargo xtask lab run --scenario runaway --guard earlyoom --swap-mib 1024
   cargo xtask lab matrix --scenarios runaway,stack --guards none,earlyoom-tuned,headroom --runs 3
+  cargo xtask lab advise no-swap tmpfs-heavy
   cargo xtask lab report
 
 The node's clock counts its instructions, so figures do not depend on this machine. A run takes 3 to 6
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Many storms, two at a time, kept in docs/lab-results.jsonl; goes on where it stopped
     Matrix(MatrixArgs),
+    /// What `headroom advise` finds on nodes that are set up wrongly, beside the measured truth; writes
+    /// its part of docs/advise-results.md
+    Advise(AdviseArgs),
     /// Writes docs/lab-results.md from the kept rows
     Report,
     /// Builds the node's image, if it is not in the cache
@@ -86,6 +90,24 @@ pub(crate) struct MatrixArgs {
     #[arg(long, value_name = "DEB")]
     pub(crate) package: Option<PathBuf>,
     /// Keep the runs' logs in folders here
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdviseArgs {
+    /// Folders of lab/image/run/misconfigured [default: all of them]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// So many of them one after the other on one node
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) at_a_time: u32,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// The build under test [default: the package of this tree, built now]
+    #[arg(long, value_name = "DEB")]
+    pub(crate) package: Option<PathBuf>,
+    /// Keep the nodes' logs in folders here
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }

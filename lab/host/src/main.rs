@@ -1,6 +1,7 @@
 //! `headroom-lab`: builds the lab's node, boots it, lets a storm loose and keeps the score.
 //! Called through `cargo xtask lab`.
 
+mod advise;
 mod cache;
 mod cli;
 mod hash;
@@ -71,7 +72,11 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(arguments) => run_one(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
-        Command::Report => report::write(),
+        Command::Advise(arguments) => advise::run(&arguments),
+        Command::Report => {
+            report::write()?;
+            advise::table::write()
+        }
         Command::Image => {
             needs::ensure()?;
             progress::say(&format!("the image is {}", image::image()?.hash));

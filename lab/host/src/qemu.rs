@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab_facts::{FACTS, FAILED, Facts, SAYS};
+use lab_facts::{FACTS, FAILED, SAYS};
+use serde::de::DeserializeOwned;
 
 use crate::image::Image;
 use crate::progress::say;
@@ -19,8 +20,10 @@ use crate::settings::Run;
 
 /// A common cloud volume's throughput, beside its operations a second.
 const BYTES_PER_SECOND: u32 = 125 << 20;
-/// A node that has not got through by then never will.
+/// A node that has not got through a storm by then never will.
 const PATIENCE: Duration = Duration::from_secs(25 * 60);
+/// A case of advice has its load, its truth and its storms.
+const PATIENCE_WITH_A_CASE: Duration = Duration::from_secs(10 * 60);
 /// The node's wall clock starts here, so that two runs have the same times. Later than its packages: systemd
 /// puts a clock forward that is behind its own build.
 const CLOCK: &str = "2030-01-15T12:00:00";
@@ -36,16 +39,18 @@ pub(crate) struct Disks<'a> {
 }
 
 /// Runs the node to its end and returns what its director saw; nothing when the storm silenced it.
-pub(crate) fn boot(
+pub(crate) fn boot<F: DeserializeOwned>(
     image: &Image,
     run: &Run,
     disks: &Disks<'_>,
     console: &Path,
-) -> Result<Option<Facts>> {
+) -> Result<Option<F>> {
     let mut child = command(image, run, disks, console).spawn().context("starting qemu")?;
     let output = child.stdout.take().context("qemu has no output")?;
     thread::scope(|scope| {
-        let watchdog = scope.spawn(|| end_within(&mut child, PATIENCE));
+        let cases = u32::try_from(run.advise.len()).unwrap_or(1);
+        let patience = PATIENCE + PATIENCE_WITH_A_CASE * cases;
+        let watchdog = scope.spawn(move || end_within(&mut child, patience));
         let facts = listen(BufReader::new(output), run);
         let ended = watchdog.join();
         ended
@@ -56,7 +61,7 @@ pub(crate) fn boot(
 }
 
 /// The last facts the node reports. What it says on its way goes to whoever waits.
-fn listen(mut output: impl BufRead, run: &Run) -> Result<Option<Facts>> {
+fn listen<F: DeserializeOwned>(mut output: impl BufRead, run: &Run) -> Result<Option<F>> {
     let mut facts = None;
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? != 0 {
@@ -65,7 +70,7 @@ fn listen(mut output: impl BufRead, run: &Run) -> Result<Option<Facts>> {
         if let Some(json) = text.strip_prefix(FACTS) {
             facts = Some(serde_json::from_str(json).context("reading the node's facts")?);
         } else if let Some(words) = text.strip_prefix(SAYS) {
-            say(&format!("{} {}: {words}", run.scenario, run.guard));
+            say(&format!("{}: {words}", run.title()));
             if let Some((_, why)) = words.split_once(FAILED) {
                 bail!("the node's director failed: {why}");
             }
@@ -96,7 +101,7 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
     let drive = |path: &Path, more: &str| {
         format!("file={},format=raw,if=virtio,cache=unsafe,{more}", path.display())
     };
-    let words = format!(
+    let mut words = format!(
         "root=/dev/vda rw console=ttyS0 psi=1 quiet mitigations=off log_buf_len=4M lab.guard={} \
          lab.scenario={} lab.policy={} lab.hold={} lab.rate={} lab.swap={}",
         run.guard,
@@ -106,6 +111,9 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
         machine.rate,
         run.swap_word()
     );
+    if !run.advise.is_empty() {
+        words.push_str(&format!(" lab.advise={}", run.advise.join("+")));
+    }
     let [kernel, initrd] = image.kernel(machine.kernel);
     // A node must not outlive whoever waits for it.
     let mut command = Command::new("setpriv");

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use lab_facts::Facts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::hash::Recipe;
 use crate::image::{Image, image, make_file_system};
@@ -57,6 +60,18 @@ impl Lab {
 
     /// Lets the storm loose once; no score when the node never got through. Its logs are left in `keep`.
     pub(crate) fn run(&self, run: &Run, keep: &Path) -> Result<Option<Score>> {
+        let Some(facts) = self.boot::<Facts>(run, keep)? else { return Ok(None) };
+        let history = fs::read_to_string(keep.join("history.json")).unwrap_or_default();
+        Ok(Some(score(run, &facts, &kills(run, keep)?, paused(&history))))
+    }
+
+    /// Boots the node and reads what it reports; nothing when it never got through. Its logs are left in
+    /// `keep`.
+    pub(crate) fn boot<F: Serialize + DeserializeOwned>(
+        &self,
+        run: &Run,
+        keep: &Path,
+    ) -> Result<Option<F>> {
         fs::create_dir_all(keep).with_context(|| format!("making {}", keep.display()))?;
         let scratch = tempfile::tempdir()?;
         let run_disk = scratch.path().join("run.img");
@@ -71,16 +86,15 @@ impl Lab {
         };
         let disks = Disks { run: &run_disk, results: &results_disk, swap: swap_disk.as_deref() };
 
-        progress::say(&format!("{} {}: booting the node", run.scenario, run.guard));
-        let facts = qemu::boot(&self.image, run, &disks, &keep.join("console.log"));
+        progress::say(&format!("{}: booting the node", run.title()));
+        let facts = qemu::boot::<F>(&self.image, run, &disks, &keep.join("console.log"));
         // Logs are kept of a run that failed as well, as far as it got.
         if is_written(&results_disk)? {
             run_program(Command::new("tar").arg("-C").arg(keep).arg("-xf").arg(&results_disk))?;
         }
         let Some(facts) = facts? else { return Ok(None) };
         fs::write(keep.join("facts.json"), serde_json::to_vec_pretty(&facts)?)?;
-        let history = fs::read_to_string(keep.join("history.json")).unwrap_or_default();
-        Ok(Some(score(run, &facts, &kills(run, keep)?, paused(&history))))
+        Ok(Some(facts))
     }
 
     fn build_run_disk(&self, run: &Run, folder: &Path, image: &Path) -> Result<()> {

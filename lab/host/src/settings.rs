@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -19,7 +20,7 @@ pub(crate) const OWN_GUARD: &str = "headroom";
 
 /// What is wrong with the command line, beyond what its parser can tell.
 #[derive(Debug)]
-pub(crate) struct WrongUsage(String);
+pub(crate) struct WrongUsage(pub(crate) String);
 
 impl Display for WrongUsage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -93,6 +94,8 @@ pub(crate) struct Run {
     pub(crate) hold: u32,
     /// The node's swap, 0 for none.
     pub(crate) swap_mib: u32,
+    /// Misconfigurations that `headroom advise` is tried on instead of the scenario, by their folders.
+    pub(crate) advise: Vec<String>,
 }
 
 impl Run {
@@ -121,7 +124,16 @@ impl Run {
             hold: hold.with_context(|| format!("scenario {scenario} has no hold"))?,
             swap_mib: machine.swap_mib.or_else(|| own("swap")).unwrap_or(0),
             machine: machine.clone(),
+            advise: Vec::new(),
         })
+    }
+
+    /// What stands before each line that is said of it.
+    pub(crate) fn title(&self) -> String {
+        match self.advise.is_empty() {
+            true => format!("{} {}", self.scenario, self.guard),
+            false => format!("advise {}", self.advise.join(" ")),
+        }
     }
 
     /// Whether the guard is ours.
@@ -207,10 +219,17 @@ impl Run {
 
 /// The scenarios or guards there are, by their folders.
 pub(crate) fn names(kind: &str) -> Result<Vec<String>> {
-    let folder = places::lab().join(format!("image/run/{kind}s"));
+    folders(&places::lab().join(format!("image/run/{kind}s")))
+}
+
+/// The names of the folders in a folder, sorted.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
     }
     names.sort_unstable();
     Ok(names)

@@ -20,6 +20,8 @@ pub(crate) struct Arguments {
     pub(crate) rate: String,
     /// `none`, `disk` (the fourth one) or `zram:MIB`.
     pub(crate) swap: String,
+    /// Directories of /lab/misconfigured that `headroom advise` is to be tried on, instead of a storm.
+    pub(crate) advise: Vec<String>,
 }
 
 impl Arguments {
@@ -42,6 +44,8 @@ impl Arguments {
             hold: Duration::from_secs(value("hold")?.parse()?),
             rate: value("rate")?,
             swap: value("swap")?,
+            advise: value("advise")
+                .map_or_else(|_| Vec::new(), |names| names.split('+').map(str::to_owned).collect()),
         })
     }
 }
@@ -58,6 +62,10 @@ mod tests {
         assert_eq!(arguments.scenario, "stack");
         assert_eq!(arguments.hold, Duration::from_secs(45));
         assert_eq!(arguments.swap, "none");
+        assert!(arguments.advise.is_empty());
+        let arguments =
+            Arguments::parse(&format!("{} lab.advise=no-swap+tmpfs-heavy", line.trim()));
+        assert_eq!(arguments.expect("complete").advise, ["no-swap", "tmpfs-heavy"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::arguments::Arguments;
 use crate::guard::Cost;
 use crate::jobs::Scenario;
 use crate::processes::{self, Watch};
-use crate::{Outcome, clock, cron, guard, http, jobs, probe, results, services, shell};
+use crate::{Outcome, advise, clock, cron, guard, http, jobs, probe, results, services, shell};
 
 /// How long the shop is probed before the storm.
 const BASE: Duration = Duration::from_secs(14);
@@ -38,6 +38,10 @@ fn direct() -> Outcome {
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?;
     results::prepare()?;
     let arguments = Arguments::read()?;
+    if !arguments.advise.is_empty() {
+        swap_on(&arguments.swap)?;
+        return advise::run(&arguments);
+    }
     let scenario = Scenario::read(&arguments.scenario)?;
     swap_on(&arguments.swap)?;
     let guard_unit = prepare_shop(&arguments)?;

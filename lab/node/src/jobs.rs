@@ -28,14 +28,20 @@ impl Scenario {
         let about = fs::read_to_string(format!("{folder}/about"))?;
         let crontab = fs::read_to_string(format!("{folder}/crontab")).unwrap_or_default();
         let action = format!("{folder}/action");
-        fs::create_dir_all(MARKS)?;
-        fs::set_permissions(MARKS, fs::Permissions::from_mode(0o1777))?;
+        make_folder()?;
         Ok(Self {
             crontab: crontab.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect(),
             action: fs::exists(&action)?.then_some(action),
             jobs: setting(&about, "jobs").and_then(|jobs| jobs.parse().ok()).unwrap_or(0),
         })
     }
+}
+
+/// Makes the folder for the marks, in which jobs of any user may leave theirs.
+pub(crate) fn make_folder() -> Outcome {
+    fs::create_dir_all(MARKS)?;
+    fs::set_permissions(MARKS, fs::Permissions::from_mode(0o1777))?;
+    Ok(())
 }
 
 /// What the marks say.

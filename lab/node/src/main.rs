@@ -1,6 +1,8 @@
 //! The one program of the lab inside the node: `direct` runs the scenario that the kernel command line
 //! names, `probe` asks the shop for its page, `visit` sends visitors to a site.
 
+mod advise;
+mod apply;
 mod arguments;
 mod clock;
 mod cron;
@@ -8,6 +10,7 @@ mod director;
 mod guard;
 mod http;
 mod jobs;
+mod meter;
 mod probe;
 mod processes;
 mod results;

@@ -3,14 +3,15 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use lab_facts::{FACTS, Facts, SAYS};
+use lab_facts::{FACTS, SAYS};
+use serde::Serialize;
 
 use crate::{Outcome, clock, shell};
 
 /// The console's port has a getty; this one is the director's alone.
 const PORT: &str = "/dev/ttyS1";
 /// What is collected, until it is sent.
-const FOLDER: &str = "/run/lab/out";
+pub(crate) const FOLDER: &str = "/run/lab/out";
 /// A raw disk that the host reads as a tar archive.
 const DISK: &str = "/dev/vdc";
 
@@ -20,13 +21,18 @@ pub(crate) fn prepare() -> Outcome {
     Ok(())
 }
 
+/// Makes a folder for the files of one part of a run.
+pub(crate) fn make_folder(name: &str) -> Outcome {
+    Ok(fs::create_dir_all(format!("{FOLDER}/{name}"))?)
+}
+
 /// Tells the host how far things are. Nothing depends on it, so a failure is passed over.
 pub(crate) fn say(text: &str) {
     send(&format!("{SAYS}{:8.1} {text}\n", clock::now().as_secs_f64()));
 }
 
 /// Gives the host the run's facts.
-pub(crate) fn report(facts: &Facts) -> Outcome {
+pub(crate) fn report(facts: &impl Serialize) -> Outcome {
     send(&format!("{FACTS}{}\n", serde_json::to_string(facts)?));
     Ok(())
 }
@@ -57,6 +63,11 @@ pub(crate) fn collect(guard_unit: Option<&str>) -> Outcome {
             keep(&format!("{word}.json"), &shell::output("timeout", &arguments));
         }
     }
+    pack()
+}
+
+/// Writes what was kept so far to the disk, instead of what was there.
+pub(crate) fn pack() -> Outcome {
     shell::run("tar", &["-C", FOLDER, "-cf", DISK, "."])?;
     shell::run("sync", &[])
 }

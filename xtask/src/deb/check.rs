@@ -73,6 +73,9 @@ impl Node {
         ensure!(self.is_enabled(), "the unit is not enabled after the installation");
         self.run("getent passwd headroom && getent group headroom")?;
         self.run("headroom --version && headroom policy check && headroom-guard --help")?;
+        self.run("headroom-agent --help")?;
+        // The agent's folder is there before any daemon is, and is shared.
+        self.run("test \"$(stat -c '%U:%G %a' /var/lib/headroom)\" = 'root:headroom 1770'")?;
         self.run("headroom generate completions bash > /dev/null")?;
         // The completions do what a shell asks of them.
         self.run("bash -n /usr/share/bash-completion/completions/headroom")?;
@@ -135,8 +138,8 @@ impl Node {
 
     fn is_enabled(&self) -> bool {
         units().all(|unit| {
-            let wants = "etc/systemd/system/multi-user.target.wants";
-            self.at(wants).join(unit).is_symlink()
+            let target = if unit.ends_with(".socket") { "sockets" } else { "multi-user" };
+            self.at(&format!("etc/systemd/system/{target}.target.wants")).join(unit).is_symlink()
         })
     }
 

@@ -14,6 +14,7 @@ pub(super) struct Program {
 pub(super) const PROGRAMS: &[Program] = &[
     Program { package: "headroom-cli", name: "headroom", folder: "usr/bin" },
     Program { package: "headroom-guard", name: "headroom-guard", folder: "usr/sbin" },
+    Program { package: "headroom-agent", name: "headroom-agent", folder: "usr/sbin" },
 ];
 
 /// A file of the tree.
@@ -40,14 +41,23 @@ pub(super) const UNITS: &str = "usr/lib/systemd/system/";
 /// The files. Whatever is installed in etc/ is the administrator's to change (a conffile).
 pub(super) const FILES: &[Installed] = &[
     needed("packaging/headroom-guard.service", "usr/lib/systemd/system/headroom-guard.service"),
+    needed("packaging/headroom-agent.service", "usr/lib/systemd/system/headroom-agent.service"),
+    needed("packaging/headroom-agent.socket", "usr/lib/systemd/system/headroom-agent.socket"),
     needed("packaging/headroom.sysusers", "usr/lib/sysusers.d/headroom.conf"),
+    needed("packaging/headroom.tmpfiles", "usr/lib/tmpfiles.d/headroom.conf"),
     needed("packaging/headroom.rules", "usr/share/polkit-1/rules.d/headroom.rules"),
     needed("packaging/policy.toml", "etc/headroom/policy.toml"),
+    needed("packaging/agent.toml", "etc/headroom/agent.toml"),
     needed("packaging/copyright", "usr/share/doc/headroom/copyright"),
     needed("packaging/changelog", "usr/share/doc/headroom/changelog.gz"),
     needed("packaging/lintian-overrides", "usr/share/lintian/overrides/headroom"),
     wanted("policy/policy.toml", "usr/share/headroom/policy.toml"),
     wanted("README.md", "usr/share/doc/headroom/README.md"),
+    wanted("docs/notify.md", "usr/share/doc/headroom/notify.md"),
+    wanted(
+        "docs/protect-services-release.md",
+        "usr/share/doc/headroom/protect-services-release.md",
+    ),
     wanted("CHANGELOG.md", "usr/share/doc/headroom/CHANGELOG.md"),
 ];
 

@@ -194,12 +194,13 @@ fn control_file(version: &str, size_kib: u64, (major, minor): (u32, u32)) -> Str
          Maintainer: Headroom's developers <maintainers@example.org>\n\
          Installed-Size: {size_kib}\n\
          Depends: libc6 (>= {major}.{minor}), libgcc-s1, passwd\n\
-         Recommends: systemd\n\
+         Recommends: systemd, polkitd\n\
          Section: admin\n\
          Priority: optional\n\
          Description: keeps a web node serving when memory runs out\n \
          A guard that knows which processes a shop needs, lets those that it does not\n \
-         need wait or end before the kernel has to choose, and says why memory ran out.\n"
+         need wait or end before the kernel has to choose, and says why memory ran out.\n \
+         An agent beside it answers the node's users: settings, services, mail.\n"
     )
 }
 

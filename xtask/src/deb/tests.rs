@@ -12,7 +12,7 @@ fn contents(folder: &Path) -> Contents {
     for program in PROGRAMS {
         write(contents.programs.join(program.name), b"\x7fELF GLIBC_2.34\0");
     }
-    for page in ["headroom.1", "headroom-guard.8", "policy.toml.5"] {
+    for page in ["headroom.1", "headroom-guard.8", "headroom-agent.8", "policy.toml.5"] {
         write(contents.man().join(page), b".TH");
     }
     for (_, path) in docs::SHELLS {
@@ -29,7 +29,7 @@ fn the_newest_version_of_the_c_library_is_found_by_number_and_not_by_text() {
 
 #[test]
 fn files_below_etc_are_conffiles() {
-    assert_eq!(conffiles(), "/etc/headroom/policy.toml\n");
+    assert_eq!(conffiles(), "/etc/headroom/policy.toml\n/etc/headroom/agent.toml\n");
 }
 
 #[test]
@@ -55,8 +55,11 @@ fn all_that_a_package_needs_is_laid_out() {
         let link = fs::read_link(staging.path().join("usr/bin").join(name)).unwrap();
         assert_eq!(link, Path::new("headroom"));
     }
-    for page in ["man1/headroom.1.gz", "man8/headroom-guard.8.gz", "man5/policy.toml.5.gz"] {
-        assert!(staging.path().join("usr/share/man").join(page).exists(), "{page}");
+    for page in
+        ["man1/headroom.1", "man8/headroom-guard.8", "man8/headroom-agent.8", "man5/policy.toml.5"]
+    {
+        let page = format!("usr/share/man/{page}.gz");
+        assert!(staging.path().join(&page).exists(), "{page}");
     }
     assert!(staging.path().join("usr/share/zsh/vendor-completions/_headroom").exists());
 }
@@ -86,5 +89,7 @@ fn every_script_knows_every_unit() {
         let text = fs::read_to_string(tree::root().join("packaging").join(script)).unwrap();
         assert!(text.contains("units=\"@UNITS@\""), "{script}");
     }
-    assert!(units().any(|unit| unit == "headroom-guard.service"));
+    for unit in ["headroom-guard.service", "headroom-agent.service", "headroom-agent.socket"] {
+        assert!(units().any(|known| known == unit), "{unit}");
+    }
 }

@@ -3,6 +3,8 @@
 
 mod text;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -13,6 +15,7 @@ use utoipa_axum::routes;
 use super::caller::{Caller, Right};
 use super::problem::Problem;
 use crate::RELEASE;
+use crate::holders::Counters;
 use crate::state::App;
 use crate::store::history;
 pub(crate) use text::Text;
@@ -47,6 +50,7 @@ async fn metrics(State(app): State<App>, caller: Caller) -> Result<impl IntoResp
         classes(&mut text, status);
     }
     happened(&mut text, &totals, open);
+    holders(&mut text, &app.holders);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.finish()))
 }
 
@@ -149,6 +153,20 @@ fn happened(text: &mut Text, totals: &[(String, u64)], open: u64) {
         .value(&[], number(of("kernel_oom_kills")));
     text.counter("headroom_journal_lost_total", "Records the guard's disk could not take.")
         .value(&[], number(of("lost")));
+}
+
+/// What the agent found out about paused jobs with connections.
+fn holders(text: &mut Text, counters: &Counters) {
+    let of = |counter: &AtomicU64| number(counter.load(Ordering::Relaxed));
+    let help = "Questions to the database about who holds locks while paused.";
+    text.counter("headroom_holders_questions_total", help).value(&[], of(&counters.questions));
+    text.counter("headroom_holders_failures_total", "Those that were not answered in time.")
+        .value(&[], of(&counters.failures));
+    let help = "Answers about paused jobs, by what they hold.";
+    let mut family = text.counter("headroom_holders_told_total", help);
+    for (holding, counter) in ["nothing", "lock", "waited"].iter().zip(&counters.told) {
+        family.value(&[("holding", holding)], of(counter));
+    }
 }
 
 /// Prometheus knows no whole numbers.

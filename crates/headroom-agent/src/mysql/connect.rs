@@ -134,7 +134,7 @@ impl Server {
     }
 
     /// The rows of a question.
-    pub(super) async fn rows<T: FromRow + Send + 'static>(
+    pub(crate) async fn rows<T: FromRow + Send + 'static>(
         &mut self,
         question: &str,
     ) -> Result<Vec<T>, DbError> {
@@ -167,7 +167,7 @@ impl Server {
     }
 
     /// Its number among the connections.
-    pub(super) fn own_id(&self) -> u32 {
+    pub(crate) fn own_id(&self) -> u32 {
         self.connection.id()
     }
 

@@ -80,6 +80,30 @@ async fn what_must_not_be_disturbed_is_found() {
 }
 
 #[tokio::test]
+async fn what_runs_is_told_with_its_time_and_text_and_can_be_ended() {
+    let Some(db) = MariaDb::start(32) else { return };
+    let mut server = db.connect().await;
+    let mut client = db.connect().await;
+    let sleeps = tokio::spawn(async move {
+        let _interrupted = client.run("SELECT SLEEP(300)", Duration::from_secs(300)).await;
+        client.run("DO 1", LONG).await.is_ok()
+    });
+    let mut found = None;
+    for _ in 0..600 {
+        let all = running(&mut server).await.unwrap();
+        found = all.into_iter().find(|s| s.ran >= Duration::from_millis(200));
+        if found.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let found = found.expect("it runs");
+    assert_eq!((found.beginning().as_str(), found.is_spared()), ("SELECT SLEEP(300)", false));
+    end_query(&mut server, found.id).await.unwrap();
+    assert!(sleeps.await.unwrap(), "its connection lives");
+}
+
+#[tokio::test]
 async fn the_query_that_holds_the_most_ends_and_its_connection_lives() {
     let Some(db) = MariaDb::start(32) else { return };
     let mut server = db.connect().await;

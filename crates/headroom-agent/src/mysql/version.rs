@@ -27,6 +27,11 @@ pub(crate) enum Resizing {
 }
 
 impl Version {
+    /// Whether it is MariaDB.
+    pub(crate) fn is_mariadb(self) -> bool {
+        self.flavour == Flavour::MariaDb
+    }
+
     /// Reads `10.11.19-MariaDB-0+deb12u1`, `5.5.5-10.6.4-MariaDB`, `8.0.36-0ubuntu0.22.04.1`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_mariadb = text.contains("MariaDB");

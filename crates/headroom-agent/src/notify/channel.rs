@@ -115,12 +115,13 @@ pub(super) fn plans(config: &Config) -> Vec<Plan> {
         });
     }
     for sendmail in &config.sendmail {
+        let instead = sendmail::over_smtp(sendmail, sendmail::may_gain_rights());
         plans.push(Plan {
             common: sendmail.common(),
             kind: "sendmail",
             addresses: sendmail.to.clone(),
-            warnings: Vec::new(),
-            how: How::Sendmail(sendmail.clone()),
+            warnings: instead.iter().map(|_| sendmail::INSTEAD.to_owned()).collect(),
+            how: instead.map_or_else(|| How::Sendmail(sendmail.clone()), How::Smtp),
         });
     }
     for webhook in &config.webhook {

@@ -297,6 +297,28 @@ impl Smtp {
     }
 }
 
+impl Sendmail {
+    /// The same mail by SMTP to this machine's own server.
+    pub(super) fn over_smtp(&self) -> Smtp {
+        Smtp {
+            name: Some(self.common().name),
+            events: self.events.clone(),
+            hold: self.hold,
+            per_hour: self.per_hour,
+            host: None,
+            port: None,
+            tls: None,
+            ca_file: None,
+            username: None,
+            password_file: None,
+            password_credential: None,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            html: self.html,
+        }
+    }
+}
+
 impl Webhook {
     /// The address's place, where it is a secret.
     pub(super) fn secret_url(&self) -> Option<Secret> {

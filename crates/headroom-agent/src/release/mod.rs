@@ -7,6 +7,7 @@ mod grow;
 mod kept;
 mod ladder;
 mod redis;
+mod rescue;
 mod resource;
 mod simple;
 #[cfg(test)]
@@ -41,6 +42,8 @@ pub(crate) struct Config {
 pub(crate) struct Mysql {
     /// The agent releases by itself when less than this is available; only when asked unless given.
     below: Option<Size>,
+    /// When memory is nearly gone and the database took it, the statement that made it grow is ended.
+    rescue: bool,
     /// From one release by the agent itself to the next.
     cooldown: Time,
     /// Whether the agent by itself may go as far as a restart.
@@ -66,6 +69,7 @@ impl Default for Mysql {
         let minutes = |n: u64| Time(Duration::from_secs(60 * n));
         Self {
             below: None,
+            rescue: true,
             cooldown: minutes(30),
             restart: false,
             least: Percent(25),
@@ -98,4 +102,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 pub(crate) fn start(app: &App) {
     grow::start(app);
     watch::start(app);
+    rescue::start(app);
 }

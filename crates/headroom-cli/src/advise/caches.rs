@@ -1,11 +1,14 @@
 //! Redis, Valkey, the search engines and Varnish: what their files and command lines allow them.
 
+use std::process::{Command, Stdio};
+
 use headroom_core::advise::facts::{Engine, Process};
 use headroom_core::advise::parse::redis::{self, Instance};
 use headroom_core::advise::parse::units::UnitLimits;
 use headroom_core::advise::parse::{Said, Unread, jvm, varnish};
 use headroom_core::units::Kib;
 
+use super::program;
 use super::root::Root;
 
 /// Files of instances.
@@ -58,8 +61,36 @@ pub(super) fn redis(root: &Root, processes: &[Process], unread: &mut Vec<Unread>
                 || found_alone(processes)
         };
         found.retain(runs);
+        for instance in &mut found {
+            if let Err(why) = ask(instance) {
+                let source = format!("Redis at port {}", instance.port());
+                unread.push(Unread::file(&source, format!("{why}; its files are read instead")));
+            }
+        }
     }
     found
+}
+
+/// Asks a running server, through the client program that comes with it.
+fn ask(instance: &mut Instance) -> Result<(), String> {
+    let port = instance.port().to_string();
+    let start = |name: &&str| {
+        let mut command = Command::new(name);
+        command.args(["-p", &port, "INFO", "memory"]).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()
+    };
+    let child = ["redis-cli", "valkey-cli"].iter().find_map(start);
+    let mut child = child.ok_or("no client program (redis-cli or valkey-cli) to ask it with")?;
+    let answer = program::finish(&mut child)?;
+    if !answer.out.contains("used_memory:") {
+        let said = [answer.out, answer.err].concat();
+        let line = said.lines().next().unwrap_or("its client failed").trim().to_string();
+        let needs_login = ["NOAUTH", "NOPERM"].iter().any(|word| line.contains(word));
+        let hint = if needs_login { " (set REDISCLI_AUTH to its password)" } else { "" };
+        return Err(format!("{line}{hint}"));
+    }
+    instance.info(&answer.out);
+    Ok(())
 }
 
 /// One server whose title names no port is whichever one there is.

@@ -1,4 +1,5 @@
-//! What cron starts: the crontabs of all users and the system's, with what is known of their runs.
+//! What the clock starts: the crontabs of all users and the system's, and systemd's timers, with what is known of
+//! their runs.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::root::{Root, explained};
+use super::timers;
 
 /// Users' own crontabs: Debian's folder, then those of all others.
 const SPOOLS: [&str; 3] = ["/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron"];
@@ -74,6 +76,7 @@ pub(super) fn gather(
             read(&path, Form::User(&name), unread);
         }
     }
+    jobs.extend(timers::gather(root, unread));
     let zones = Zones::of(root);
     let known = |job| known(job, &zones, processes, runs, recorded, unread);
     jobs.into_iter().map(known).collect()

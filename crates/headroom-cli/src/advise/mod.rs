@@ -9,9 +9,11 @@ pub(crate) mod images;
 mod mysql;
 mod node;
 mod processes;
+mod program;
 mod record;
 mod root;
 mod sites;
+mod timers;
 mod tmpfs;
 mod units;
 

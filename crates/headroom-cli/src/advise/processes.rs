@@ -71,6 +71,7 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
         }
     };
     let held = share.or(resident)?;
+    let grown = size("VmHWM").zip(size("VmRSS")).map(|(most, now)| most.saturating_sub(now));
     Some(Process {
         pid,
         parent: field("PPid")
@@ -81,6 +82,7 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
         arguments,
         held,
         is_pss: share.is_some(),
+        highest: grown.map(|grown| held.saturating_add(grown)),
         // Field 22 of proc_pid_stat(5), the twentieth after the name.
         age_s: uptime.zip(number(19)).map(|(now, start)| now.saturating_sub(start / TICKS)),
     })
@@ -103,7 +105,7 @@ mod tests {
         put(
             7,
             "status",
-            "Name:\tphp-fpm8.2\nPPid:\t1\nUid:\t33\t33\t33\t33\nVmRSS:\t900 kB\nRssAnon:\t500 kB\nRssShmem:\t20 kB\n",
+            "Name:\tphp-fpm8.2\nPPid:\t1\nUid:\t33\t33\t33\t33\nVmHWM:\t1000 kB\nVmRSS:\t900 kB\nRssAnon:\t500 kB\nRssShmem:\t20 kB\n",
         );
         put(7, "cmdline", "php-fpm: pool www\0\0\0");
         put(8, "status", "Name:\tmariadbd\nPPid:\t1\nVmRSS:\t900 kB\n");
@@ -120,6 +122,8 @@ mod tests {
             (found[1].held, found[1].is_pss, found[1].comm.as_str()),
             (Kib(700), true, "mariadbd")
         );
+        // At its highest it was 100 KiB above what it is now.
+        assert_eq!((found[0].highest, found[1].highest), (Some(Kib(620)), None));
         assert_eq!(unread, []);
     }
 }

@@ -19,12 +19,15 @@ const FOLDERS: [&str; 7] = [
     "/lib/systemd/system",
 ];
 
-/// All units with memory settings, and those that say where their service is started with them.
-pub(super) fn gather(root: &Root, ram: Kib, unread: &mut Vec<Unread>) -> Vec<UnitLimits> {
+/// The files of each unit whose name is wanted: its own, then its drop-ins in the order in which they count.
+pub(super) fn files(
+    root: &Root,
+    is_unit: impl Fn(&str) -> bool,
+    unread: &mut Vec<Unread>,
+) -> BTreeMap<String, Vec<String>> {
     let mut mains: BTreeMap<String, String> = BTreeMap::new();
     // Of each unit its drop-ins by their names: the first folder has the say over a name.
     let mut extras: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    let is_unit = |name: &str| name.ends_with(".service") || name.ends_with(".slice");
     let mut seen = BTreeSet::new();
     for folder in FOLDERS {
         // Where /lib is a link to /usr/lib, it is the same folder.
@@ -53,13 +56,23 @@ pub(super) fn gather(root: &Root, ram: Kib, unread: &mut Vec<Unread>) -> Vec<Uni
             }
         }
     }
-    let names: BTreeSet<String> = mains.keys().chain(extras.keys()).cloned().collect();
-    let unit = |name: String| {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, path) in mains {
+        all.entry(name).or_default().push(path);
+    }
+    for (name, extras) in extras {
+        all.entry(name).or_default().extend(extras.into_values());
+    }
+    all
+}
+
+/// All units with memory settings, and those that say where their service is started with them.
+pub(super) fn gather(root: &Root, ram: Kib, unread: &mut Vec<Unread>) -> Vec<UnitLimits> {
+    let is_unit = |name: &str| name.ends_with(".service") || name.ends_with(".slice");
+    let all = files(root, is_unit, unread);
+    let unit = |(name, paths): (String, Vec<String>)| {
         let mut unit = UnitLimits { name, ..UnitLimits::default() };
-        let extras = extras.get(&unit.name);
-        for path in
-            mains.get(&unit.name).into_iter().chain(extras.into_iter().flat_map(|e| e.values()))
-        {
+        for path in &paths {
             match root.read(path) {
                 Ok(text) => unit.read(path, &text, ram, unread),
                 // A masked unit is a link to /dev/null.
@@ -72,7 +85,7 @@ pub(super) fn gather(root: &Root, ram: Kib, unread: &mut Vec<Unread>) -> Vec<Uni
         let says = [&unit.min, &unit.low, &unit.high, &unit.max].into_iter().any(Option::is_some);
         (says || unit.name == "varnish.service").then_some(unit)
     };
-    names.into_iter().filter_map(unit).collect()
+    all.into_iter().filter_map(unit).collect()
 }
 
 #[cfg(test)]

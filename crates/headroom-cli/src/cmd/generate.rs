@@ -15,7 +15,7 @@ use crate::print;
 /// The section of the manual for what users run (man-pages(7)).
 const SECTION: &str = "1";
 /// What other pages of the manual there are to read.
-const SEE_ALSO: &str = "policy.toml(5), headroom-guard(8)";
+const SEE_ALSO: &str = "policy.toml(5), headroom-guard(8), headroom-agent(8)";
 
 /// What `generate` takes.
 #[derive(Args, Debug)]

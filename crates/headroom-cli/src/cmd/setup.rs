@@ -16,6 +16,7 @@ use headroom_sys::own::own_uid;
 use super::Common;
 use crate::print::{self, Format};
 use crate::setup::change::{Change, to_before, to_plan};
+use crate::setup::database::grants_for;
 use crate::setup::facts::{Where, gather, has_systemd, running};
 use crate::setup::record::{self, Record, Store};
 use crate::setup::{Failure, apply::apply, undo::undo};
@@ -38,7 +39,9 @@ Examples:
   headroom setup --dry-run            what would be written
   sudo headroom setup                 show, ask, write
   sudo headroom setup --yes --restart from a script, services moved at once
-  sudo headroom setup --undo          everything as it was")]
+  sudo headroom setup --undo          everything as it was
+  headroom setup --grants | sudo mariadb
+                                      the agent's database user, for headroom release mysql")]
 pub(crate) struct SetupArgs {
     /// Only show what would change
     #[arg(long)]
@@ -64,6 +67,9 @@ pub(crate) struct SetupArgs {
     /// Restart the services that have to move
     #[arg(long)]
     restart: bool,
+    /// Only print the statements that make the agent's database user here, for root's client to run
+    #[arg(long, exclusive = true)]
+    grants: bool,
     /// Overwrite files that others wrote or edited; --undo brings back what was there before setup
     #[arg(long)]
     force: bool,
@@ -77,9 +83,27 @@ type Stopped = Exit;
 /// Shows, asks, does.
 pub(crate) fn run(args: &SetupArgs) -> Exit {
     let root = paths::root();
+    if args.grants {
+        return print_grants(&root);
+    }
     match ready(args, &root).and_then(|lock| go(args, &root).map(|exit| (exit, lock))) {
         Ok((exit, _lock)) => exit,
         Err(exit) => exit,
+    }
+}
+
+/// The statements alone: what a client of the database reads.
+fn print_grants(root: &Path) -> Exit {
+    match gather(root, None, false).map(|facts| grants_for(&facts)) {
+        Ok(Some(grants)) => print::result(grants.statements),
+        Ok(None) => {
+            print::problem(
+                "no MariaDB or MySQL is installed here; `headroom release mysql --grants` prints them for \
+                 another place",
+            );
+            Exit::No
+        }
+        Err(failure) => failed(&failure),
     }
 }
 
@@ -125,6 +149,10 @@ fn go(args: &SetupArgs, root: &Path) -> Result<Exit, Stopped> {
         let facts = gather(root, record.as_ref(), args.measure).map_err(|e| failed(&e))?;
         let plan = plan(&facts, &meant, &values.policy.setup).map_err(refused)?;
         told.limit_kib = Some(plan.limit.0);
+        if let Some(grants) = grants_for(&facts) {
+            told.grants = Some(grants.statements.into());
+            told.grants_client = Some(grants.client.into());
+        }
         (to_plan(&store, record.as_ref(), &plan).map_err(|e| failed(&e))?, plan.moves)
     };
     told.changes = changes.iter().map(told_of).collect();

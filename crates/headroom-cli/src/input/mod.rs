@@ -1,11 +1,14 @@
 //! Where logs come from, and what was found in them.
 
+mod bundle;
 mod dating;
+pub(crate) mod kept;
 mod live;
 mod merge;
 pub(crate) mod open;
 mod piped;
 mod progress;
+mod reversed;
 mod rotation;
 mod scan;
 mod skim;
@@ -37,6 +40,8 @@ pub(crate) struct Gathered {
     pub(crate) unparsed_lines: u64,
     /// What each log says of time.
     logs: Vec<dating::Read>,
+    /// What came through standard input, if it was not too much.
+    pub(crate) piped: Option<kept::Kept>,
 }
 
 /// The times asked for.
@@ -86,10 +91,13 @@ impl Gathered {
 
     fn read(&mut self, path: &Path) {
         let source = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
-        let (log, clock) = match open::log(path) {
+        let (mut log, clock) = match open::log(path) {
             Ok(opened) => opened,
             Err(problem) => return self.problems.push(problem),
         };
+        if path.as_os_str() == "-" {
+            self.piped = Some(log.keep());
+        }
         let name = open::name(path);
         self.sources.push(name.clone());
         let problems = self.problems.len();

@@ -9,8 +9,11 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
+use super::bundle::{self, Bundle};
+use super::kept::{Keeping, Kept};
 use super::piped;
 use super::progress::{Progress, Watched};
+use super::reversed;
 use super::skim::Skim;
 use super::utf16::Utf16;
 use super::when::Clock;
@@ -25,6 +28,16 @@ pub(crate) struct Log {
     pub(crate) compressed: bool,
     /// The file itself, where it is one and its bytes are the log's.
     pub(super) skim: Option<Skim>,
+}
+
+impl Log {
+    /// Keeps its bytes as they are read.
+    pub(super) fn keep(&mut self) -> Kept {
+        let kept = Kept::new();
+        let reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(Keeping { reader, kept: kept.clone() });
+        kept
+    }
 }
 
 /// The name a path goes by in the answer.
@@ -66,7 +79,8 @@ fn decompressed(
     mut reader: impl Read + 'static,
     clock: Clock,
 ) -> Result<(Log, Clock), String> {
-    const LONGEST_MAGIC: usize = 8;
+    // Compressed logs tell by their first bytes, a log within JSON by its first lines.
+    const LONGEST_MAGIC: usize = 16 * 1024;
     let failed = |error: io::Error| format!("{name}: {}", explained(&error));
     let mut magic = Vec::with_capacity(LONGEST_MAGIC);
     let limit = u64::try_from(LONGEST_MAGIC).unwrap_or(0);
@@ -79,14 +93,16 @@ fn decompressed(
             Box::new(XzReader::new(BufReader::new(whole), true))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Zstd::new(whole)),
-        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H'] => match piped::journal(Path::new(name)) {
-            Ok(piped) => Box::new(piped),
-            Err(_) => {
-                return Err(format!(
-                    "{name}: is a journal, which needs journalctl; use `journalctl --file {name} -o short-unix | headroom explain -` where it is"
-                ));
+        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H', ..] => {
+            match piped::journal(Path::new(name)) {
+                Ok(piped) => Box::new(piped),
+                Err(_) => {
+                    return Err(format!(
+                        "{name}: is a journal, which needs journalctl; use `journalctl --file {name} -o short-unix | headroom explain -` where it is"
+                    ));
+                }
             }
-        },
+        }
         [b'B', b'Z', b'h', ..] => match piped::bzip2(Path::new(name)) {
             Ok(piped) => Box::new(piped),
             Err(_) => {
@@ -97,6 +113,18 @@ fn decompressed(
         },
         [0xff, 0xfe, ..] => Box::new(Utf16::new(whole, false)),
         [0xfe, 0xff, ..] => Box::new(Utf16::new(whole, true)),
+        // Without its mark, as a mail program hands it on: no text of bytes holds zeros like that.
+        [a, 0, b, 0, c, 0, d, 0, ..] | [0, a, 0, b, 0, c, 0, d, ..]
+            if [a, b, c, d].iter().all(|byte| (b'\t'..=b'~').contains(byte)) =>
+        {
+            Box::new(Utf16::new(whole, magic[0] == 0))
+        }
+        _ if bundle::is_bundle(&magic) => {
+            reversed::in_order(Box::new(Bundle::new(whole))).map_err(failed)?
+        }
+        _ if reversed::is_newest_first(&magic) => {
+            reversed::in_order(Box::new(whole)).map_err(failed)?
+        }
         _ => {
             compressed = false;
             Box::new(whole)

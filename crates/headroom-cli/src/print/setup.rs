@@ -64,6 +64,18 @@ pub(crate) fn outcome(told: &Setup, undo: bool, dry_run: bool) -> String {
     if let Some(limit) = told.limit_kib.filter(|_| count > 0) {
         let _ = writeln!(out, "limited.slice may take {} together", Kib(limit));
     }
+    if let (Some(grants), Some(client)) = (&told.grants, &told.grants_client)
+        && count > 0
+    {
+        let _ = writeln!(
+            out,
+            "the agent needs a user of the database for `headroom release mysql`; once, as root:\n  \
+             headroom setup --grants | {client}\nwhich runs"
+        );
+        for line in grants.lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
     if !told.restarted.is_empty() {
         let _ = writeln!(out, "restarted: {}", told.restarted.join(" "));
     }

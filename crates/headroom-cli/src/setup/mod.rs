@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod change;
+pub(crate) mod database;
 pub(crate) mod facts;
 mod file;
 pub(crate) mod record;

@@ -34,8 +34,9 @@ pub(crate) fn collect(
     match place {
         Where::Files(paths) => {
             for path in paths {
-                // What comes through a pipe has gone by; it can be read only once.
-                if path.as_os_str() != "-" {
+                if path.as_os_str() == "-" {
+                    read::piped(gathered, &mut collector);
+                } else {
                     read::file(gathered, &mut collector, path);
                 }
             }

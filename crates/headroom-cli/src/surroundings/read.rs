@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use headroom_core::oomlog::{Position, Stamp};
 use headroom_core::otherlog::{Collector, Entry, Format, Reader, request};
 
+use crate::input::kept::Kept;
 use crate::input::when::Clock;
 use crate::input::{Gathered, open};
 
@@ -38,6 +39,14 @@ pub(super) fn file(gathered: &mut Gathered, collector: &mut Collector, path: &Pa
             }
         }
     }
+}
+
+/// Reads again what came through standard input, as far as it was kept.
+pub(super) fn piped(gathered: &Gathered, collector: &mut Collector) {
+    let Some(log) = gathered.piped.as_ref().and_then(Kept::take) else { return };
+    let Some(source) = gathered.sources.iter().position(|name| name == "-") else { return };
+    // Reading from memory does not fail, and a log of no known form has nothing to say.
+    drop(read(log.as_slice(), source, &Clock::now(), collector));
 }
 
 /// Asks the journal for what cron, systemd and sshd said around the newest incidents.

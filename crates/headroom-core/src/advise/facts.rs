@@ -123,6 +123,9 @@ pub struct Process {
     pub held: Kib,
     /// Whether `held` is the proportional share.
     pub is_pss: bool,
+    /// The most it ever held: `held`, and what its resident memory was above today's (`VmHWM`). A PHP worker
+    /// gives memory back at the end of each page.
+    pub highest: Option<Kib>,
     /// How long it has run, in seconds.
     pub age_s: Option<u64>,
 }

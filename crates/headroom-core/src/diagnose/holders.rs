@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::group::{self, Role};
+use super::impostor;
 use crate::oomlog::{Event, Task};
 use crate::units::Kib;
 
@@ -71,6 +72,17 @@ impl Holder {
         (times >= 5).then_some(times)
     }
 
+    /// Whether one of the processes, three times its siblings' average or more, has most of `capacity` by
+    /// itself.
+    #[must_use]
+    pub fn mostly_one(&self, capacity: Option<Kib>) -> bool {
+        let siblings = self.processes.saturating_sub(1);
+        let others = self.rss.saturating_sub(self.largest).0;
+        siblings >= 2
+            && self.largest.0.saturating_mul(siblings) >= others.saturating_mul(3)
+            && capacity.is_some_and(|whole| self.largest.0.saturating_mul(2) >= whole.0)
+    }
+
     /// The holder without its largest process, if that is far ahead: what its pool is like.
     #[must_use]
     pub fn without_the_one_far_ahead(&self) -> Self {
@@ -113,6 +125,7 @@ impl Holder {
 /// The holders in an event's task table, the largest with its swap first, with their shares of `capacity`.
 #[must_use]
 pub fn holders(event: &Event, capacity: Option<Kib>) -> Vec<Holder> {
+    let event = &*impostor::unmasked(event);
     let mut groups: BTreeMap<&str, Holder> = BTreeMap::new();
     for task in &event.tasks {
         let name = group::family(&task.comm);

@@ -11,6 +11,7 @@ mod facts;
 mod finding;
 mod group;
 mod holders;
+mod impostor;
 mod incident;
 mod recurrence;
 mod release;

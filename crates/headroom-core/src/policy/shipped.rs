@@ -34,6 +34,7 @@ fn shipped_rules_know_the_servers_of_debian_ubuntu_and_rhel() {
     #[rustfmt::skip]
     let cases = [
         // MySQL 8 on Ubuntu and from Oracle's and RHEL's packages; MariaDB; Percona Server and XtraDB Cluster.
+        ("headroom-agent", System, Seen(990, "headroom-agent", "/usr/sbin/headroom-agent", "/usr/sbin/headroom-agent", "/headroom-agent.service")),
         ("mysql", Essential, Seen(114, "mysqld", "/usr/sbin/mysqld", "/usr/sbin/mysqld", "/system.slice/mysql.service")),
         ("mysql", Essential, Seen(27, "mysqld", "/usr/libexec/mysqld", "/usr/libexec/mysqld --basedir=/usr", "/system.slice/mysqld.service")),
         ("mysql", Essential, Seen(27, "mysqld", "/usr/sbin/mysqld", "/usr/sbin/mysqld", "/system.slice/mysqld.service")),

@@ -101,35 +101,22 @@ pub fn who_died(events: &[&Event], expected: Option<bool>) -> String {
     };
     let killer = killer_name(event.killer);
     if victims.len() > 1 {
-        let mut names: Vec<(String, usize)> = Vec::new();
-        for (_, victim) in &victims {
-            match names.iter_mut().find(|(name, _)| *name == victim.comm) {
-                Some((_, count)) => *count += 1,
-                None => names.push((victim.comm.clone(), 1)),
+        let mut killers: Vec<Killer> = Vec::new();
+        for (event, _) in &victims {
+            if !killers.contains(&event.killer) {
+                killers.push(event.killer);
             }
         }
-        let shown: Vec<String> = names
-            .iter()
-            .take(4)
-            .map(
-                |(name, count)| {
-                    if *count > 1 { format!("{count} × {name}") } else { name.clone() }
-                },
-            )
-            .collect();
-        let more = if names.len() > 4 { " and others" } else { "" };
-        let group = if events.iter().any(|e| e.group_kill) {
-            ", a whole group at once (memory.oom.group)"
-        } else {
-            ""
+        // Whoever ended the most is told first: the line may be cut short.
+        let freed = |killer: &Killer| {
+            let own = victims.iter().filter(|(event, _)| event.killer == *killer);
+            own.filter_map(|(_, victim)| held(victim)).fold(Kib::ZERO, Kib::saturating_add)
         };
-        let freed =
-            victims.iter().filter_map(|(_, v)| held(v)).fold(Kib::ZERO, Kib::saturating_add);
-        return format!(
-            "{killer} killed {} processes holding {freed}{group}: {}{more}",
-            victims.len(),
-            shown.join(", ")
-        );
+        killers.sort_by_key(|killer| core::cmp::Reverse(freed(killer)));
+        let group = events.iter().any(|event| event.group_kill);
+        let told = killers.iter().map(|killer| killed_by(*killer, &victims, group));
+        // Within a sentence the kernel is no beginning.
+        return told.collect::<Vec<_>>().join("; ").replace("; The", "; the");
     }
     let holding = held(first).map(|size| format!(", which held {size}")).unwrap_or_default();
     let pid = first.pid.map(|pid| format!(" (PID {pid})")).unwrap_or_default();
@@ -139,6 +126,30 @@ pub fn who_died(events: &[&Event], expected: Option<bool>) -> String {
         None => "",
     };
     format!("{killer} killed {}{pid}{holding}{choice}", first.comm)
+}
+
+/// `The kernel killed 3 processes holding 1.0 GiB: 2 × php, mariadbd`.
+fn killed_by(killer: Killer, victims: &[(&Event, &Victim)], group: bool) -> String {
+    let of_it = || victims.iter().filter(|(event, _)| event.killer == killer).map(|(_, v)| *v);
+    let mut names: Vec<(&str, usize)> = Vec::new();
+    for victim in of_it() {
+        match names.iter_mut().find(|(name, _)| *name == victim.comm) {
+            Some((_, count)) => *count += 1,
+            None => names.push((&victim.comm, 1)),
+        }
+    }
+    let shown = names.iter().take(4).map(|(name, count)| match count {
+        1 => (*name).to_string(),
+        _ => format!("{count} × {name}"),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 4 { " and others" } else { "" };
+    let group = if group { ", a whole group at once (memory.oom.group)" } else { "" };
+    let freed = of_it().filter_map(held).fold(Kib::ZERO, Kib::saturating_add);
+    let count = of_it().count();
+    let what = if count == 1 { "process" } else { "processes" };
+    let killer = killer_name(killer);
+    format!("{killer} killed {count} {what} holding {freed}{group}: {shown}{more}")
 }
 
 /// Who held the memory: the third line, before what to do about it.

@@ -1,8 +1,10 @@
 //! What is said about a verdict and its outcome.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::action::{Because, Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::snapshot::Process;
 use crate::units::Kib;
 
 /// Why relief began, with the figures that say so.
@@ -137,6 +139,28 @@ impl fmt::Display for Deed<'_> {
             Some(p) => write!(f, "{verb} {} ({}){signal}", p.comm, p.id.pid),
             None => write!(f, "{verb} nobody"),
         }
+    }
+}
+
+/// What whoever waits for a paused job reads on the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits<'a> {
+    /// The job.
+    pub process: &'a Process,
+    /// How long it may have to.
+    pub at_most: Duration,
+}
+
+impl fmt::Display for Waits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { process: p, at_most } = self;
+        let (minutes, seconds) = (at_most.as_secs() / 60, at_most.as_secs() % 60);
+        write!(f, "headroom: {} ({}) waits until there is memory for it, for ", p.comm, p.id.pid)?;
+        match (minutes, seconds) {
+            (0, seconds) => write!(f, "{seconds} s")?,
+            (minutes, _) => write!(f, "{minutes} min")?,
+        }
+        write!(f, " at most, and goes on by itself; headroom status shows who runs")
     }
 }
 

@@ -14,6 +14,7 @@ use headroom_core::words::relief::{Cause, Deed, Result as ResultWords};
 use super::disk::{Events, JobBook, Samples, make_dir};
 use super::entries::{entry, reason};
 use super::reopen::Reopening;
+use super::terminal::Terminals;
 use super::{JOURNAL, Note, Past, RING_OF_SAMPLES, say};
 use crate::say::wall_clock_ms;
 use crate::view::Shared;
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     pub(super) sync_due: Option<Instant>,
     pub(super) save_due: Option<Instant>,
     pub(super) failing: u64,
+    pub(super) terminals: Terminals,
 }
 
 impl Writer {
@@ -103,6 +105,9 @@ impl Writer {
     }
 
     fn happened(&mut self, unix_ms: i64, action: Action, reflex: Option<Duration>) {
+        if !self.dry_run {
+            self.terminals.happened(&action, &self.policy);
+        }
         if self.events.is_none() {
             match action {
                 Action::Open { .. } => self.untold = Some((unix_ms, action)),

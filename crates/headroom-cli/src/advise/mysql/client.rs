@@ -5,20 +5,15 @@
 //! and no wire protocol, TLS or passwords come into this program.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use headroom_core::advise::facts::{Database, Mysql};
 use headroom_core::advise::parse::Said;
 use headroom_core::advise::parse::mycnf::Flavour;
 use headroom_core::units::Kib;
 
-/// A server that has not answered by then is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No answer is longer.
-const LONGEST: u64 = 8 * 1024 * 1024;
+use crate::advise::program;
+
 /// Stands between two answers.
 const BORDER: &str = "--headroom--";
 
@@ -99,39 +94,11 @@ fn run(flavour: Flavour, socket: Option<&str>, query: &str) -> Result<String, St
         .iter()
         .find_map(start)
         .ok_or("no client program (mariadb or mysql) to ask it with")?;
-    // Both ends are emptied while it runs, so that a full pipe cannot stop it.
-    let reader = |stream: Option<Box<dyn Read + Send>>| {
-        thread::spawn(move || {
-            let mut text = Vec::new();
-            if let Some(stream) = stream {
-                // A stream that breaks off has said what it said.
-                let _ = stream.take(LONGEST).read_to_end(&mut text);
-            }
-            String::from_utf8_lossy(&text).into_owned()
-        })
-    };
-    let out = reader(child.stdout.take().map(|out| Box::new(out) as Box<dyn Read + Send>));
-    let err = reader(child.stderr.take().map(|err| Box::new(err) as Box<dyn Read + Send>));
-    let began = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if began.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(10)),
-            result => {
-                // It is ours and still there, or waiting for it failed: nothing else is left to do.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(match result {
-                    Err(error) => format!("its client: {error}"),
-                    Ok(_) => format!("it does not answer within {} s", PATIENCE.as_secs()),
-                });
-            }
-        }
-    };
-    let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
-    if status.success() || !out.is_empty() {
-        return Ok(out);
+    let answer = program::finish(&mut child)?;
+    if answer.is_success || !answer.out.is_empty() {
+        return Ok(answer.out);
     }
+    let err = answer.err;
     let line = err.lines().next().unwrap_or("its client failed").trim();
     let hint =
         if line.contains("Access denied") { " (run it as root, or write ~/.my.cnf)" } else { "" };

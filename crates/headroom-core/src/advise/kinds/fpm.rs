@@ -30,6 +30,14 @@ pub(super) fn average(workers: &[&Process]) -> Option<Kib> {
     Some(Kib(sum.0 / count))
 }
 
+/// What each of them took at its highest, on average: between two pages a worker holds little, and it is the
+/// pages that meet.
+fn average_at_work(workers: &[&Process]) -> Option<Kib> {
+    let count = u64::try_from(workers.len()).ok().filter(|count| *count > 0)?;
+    let most = workers.iter().map(|worker| worker.highest.unwrap_or(worker.held));
+    Some(Kib(most.fold(Kib::ZERO, Kib::saturating_add).0 / count))
+}
+
 /// A pool with what it may take.
 struct Need<'a> {
     pool: &'a FpmPool,
@@ -42,17 +50,21 @@ struct Need<'a> {
 fn need<'a>(facts: &Facts, pool: &'a FpmPool) -> Option<Need<'a>> {
     let children = pool.pool.max_children.as_ref()?.value;
     let workers = workers(facts, &pool.pool.name);
-    if let Some(each) = average(&workers) {
-        let largest = workers.iter().map(|worker| worker.held).max().unwrap_or(each);
+    if let Some((each, now)) = average_at_work(&workers).zip(average(&workers)) {
+        let most = |worker: &&Process| worker.highest.unwrap_or(worker.held);
+        let largest = workers.iter().map(most).max().unwrap_or(each);
         let how = if workers.iter().all(|worker| worker.is_pss) { "PSS" } else { "own memory" };
-        let words =
-            format!("{each} {how} of {} workers on average, {largest} the largest", workers.len());
+        let now = if now < each { format!(", {now} now") } else { String::new() };
+        let words = format!(
+            "{each} {how} at the highest of {} workers on average, {largest} the largest{now}",
+            workers.len()
+        );
         return Some(Need { pool, children, each, is_measured: true, words });
     }
     // A pool that sleeps runs the same PHP as those that are awake.
     let others: Vec<&Process> =
         facts.fpm.iter().flat_map(|other| self::workers(facts, &other.pool.name)).collect();
-    if let Some(each) = average(&others) {
+    if let Some(each) = average_at_work(&others) {
         let words = format!("none runs; {each} as the {} workers of other pools", others.len());
         return Some(Need { pool, children, each, is_measured: true, words });
     }
@@ -180,7 +192,20 @@ pub(super) mod tests {
         assert!(advice.command.contains("pm.max_children = 23"), "{}", advice.command);
         assert_eq!(advice.cuts_peak, Some(Kib::from_mib((60 - 23) * 80)));
         assert_eq!(advice.confidence, Confidence::High);
-        assert!(advice.evidence[0].what.contains("80 MiB PSS of 2 workers"));
+        assert!(advice.evidence[0].what.contains("80 MiB PSS at the highest of 2 workers"));
+    }
+
+    #[test]
+    fn a_worker_counts_with_what_it_took_for_a_page() {
+        let mut facts = node(2000);
+        facts.fpm.push(pool("www", 60));
+        let grown =
+            |highest| Process { highest: Some(Kib::from_mib(highest)), ..worker("www", 10) };
+        facts.processes.extend([grown(70), grown(90)]);
+        let advice = advise(&facts).remove(0);
+        // What the two hold now is in the arithmetic of nobody else.
+        assert_eq!(advice.cuts_peak, Some(Kib::from_mib((60 - 23) * 80)));
+        assert!(advice.evidence[0].what.ends_with("90 MiB the largest, 10 MiB now"));
     }
 
     #[test]

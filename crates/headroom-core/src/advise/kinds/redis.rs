@@ -61,8 +61,10 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
         advice.risk = Risk::Medium;
         return Some(advice);
     }
-    // Room to grow by a half beyond what it holds now, unless not even that is left.
-    let wanted = mine.percent(150).max(facts.node.ram.percent(5)).max(SMALLEST);
+    // Room to grow by a half beyond what it holds now, unless not even that is left. Where it was asked, its own word
+    // counts: that is what the limit will bound.
+    let wanted =
+        redis.used.unwrap_or(mine).percent(150).max(facts.node.ram.percent(5)).max(SMALLEST);
     let step = Kib::from_mib(32).0;
     let limit = Kib(wanted.0.div_ceil(step) * step).min(left.max(SMALLEST));
     let cut = left.saturating_sub(limit);
@@ -75,6 +77,12 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
         None => (redis.file.clone(), alloc::string::String::from("maxmemory is not set: no limit")),
     };
     advice.because(at, what);
+    if let Some(used) = redis.used {
+        let most =
+            redis.used_most.map(|most| format!(", {most} at most so far")).unwrap_or_default();
+        let what = format!("used_memory {used}{most}");
+        advice.because(format!("INFO memory of port {}", redis.port()), what);
+    }
     if mine > Kib::ZERO {
         let forks = if redis.does_fork() { ", and as much again while it saves" } else { "" };
         advice.because("smaps_rollup", format!("it holds {mine} now{forks}"));
@@ -85,16 +93,23 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
     advice.confidence = if worth(facts, mine) { Confidence::High } else { Confidence::Medium };
     advice.risk = Risk::Medium;
     let mib = limit.0 / 1024;
-    let policy = if policy == "noeviction" { "allkeys-lru" } else { policy };
+    let is_new = policy == "noeviction";
+    let policy = if is_new { "allkeys-lru" } else { policy };
     let at = match redis.file.as_str() {
         file if file.starts_with('/') => format!("in {file}"),
         _ => "in its configuration, or as --options where it is started".to_string(),
     };
+    let port = redis.port();
+    // The policy first: a server that is full and may drop nothing refuses to write.
+    let live = if is_new {
+        format!("now: redis-cli -p {port} CONFIG SET maxmemory-policy {policy}\n")
+    } else {
+        alloc::string::String::new()
+    };
     advice.command = format!(
-        "{at}:\nmaxmemory {mib}mb\nmaxmemory-policy {policy}\n\
+        "{at}:\nmaxmemory {mib}mb\nmaxmemory-policy {policy}\n{live}\
          now: redis-cli -p {port} CONFIG SET maxmemory {mib}mb\n\
-         (for sessions or a queue keep noeviction: nothing may be dropped from these)",
-        port = redis.port()
+         (for sessions or a queue keep noeviction: nothing may be dropped from these)"
     );
     advice.check = "redis-cli INFO stats: evicted_keys grows slowly or not at all".into();
     Some(advice)
@@ -134,6 +149,7 @@ mod tests {
         // 2000 less 900 and a twentieth leaves 1000; 320 are half as much again as it holds.
         assert_eq!(advice.cuts_peak, Some(Kib::from_mib(1000 - 320)));
         assert!(advice.command.contains("maxmemory 320mb"), "{}", advice.command);
+        assert!(advice.command.contains("CONFIG SET maxmemory-policy allkeys-lru"));
         assert_eq!(advice.confidence, Confidence::High);
     }
 

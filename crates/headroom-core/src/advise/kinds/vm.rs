@@ -70,13 +70,15 @@ fn overcommit(facts: &Facts) -> Option<Advice> {
 fn min_free(facts: &Facts) -> Option<Advice> {
     let now = vm(facts, "min_free_kbytes")?;
     let enough = facts.node.ram.percent(1).max(Kib::from_mib(16));
-    let saved = Kib(now).saturating_sub(enough);
+    // The kernel reclaims until a half more than this is free: its high watermark (mm/page_alloc.c).
+    let saved = Kib(now).saturating_sub(enough).percent(150);
     if Kib(now) < facts.node.ram.percent(5) || !worth(facts, saved) {
         return None;
     }
-    let title = format!("The kernel keeps {} free for itself", Kib(now));
-    let share = now.saturating_mul(100) / facts.node.ram.0.max(1);
-    let why = format!("{share} % of the RAM; {enough} do");
+    let kept = Kib(now).percent(150);
+    let title = format!("The kernel keeps {kept} free for itself");
+    let share = kept.0.saturating_mul(100) / facts.node.ram.0.max(1);
+    let why = format!("{} and its watermarks, {share} % of the RAM; {enough} do", Kib(now));
     let mut advice = set("min_free_kbytes", &format!("{}", enough.0), now, title, why);
     advice.saves = Some(saved);
     advice.confidence = Confidence::High;
@@ -172,7 +174,7 @@ mod tests {
         for (name, value, mib) in [
             ("swappiness", 0, 500),
             ("overcommit_memory", 2, 2000),
-            ("min_free_kbytes", 400 * 1024, 360),
+            ("min_free_kbytes", 400 * 1024, 540),
             ("dirty_ratio", 60, 1600),
             ("dirty_bytes", 2000 << 20, 1200),
             ("vfs_cache_pressure", 1, 700),

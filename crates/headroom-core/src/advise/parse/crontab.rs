@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::schedule::Schedule;
-use super::{Unread, unquoted};
+use super::{Unread, timer, unquoted};
 
 /// Which of the two forms a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,17 @@ pub struct Job {
     pub zone: Option<String>,
     /// Whether the line has a user in it, for writing it anew.
     pub names_user: bool,
+    /// The timer of systemd that it is, where it is no line of a crontab.
+    pub timer: Option<String>,
 }
 
 impl Job {
     /// What cron gives to the shell: up to the first `%` that is not escaped, the rest being its input.
     #[must_use]
     pub fn shell(&self) -> String {
+        if self.timer.is_some() {
+            return self.command.clone();
+        }
         let mut text = String::new();
         let mut characters = self.command.chars().peekable();
         while let Some(c) = characters.next() {
@@ -59,13 +64,21 @@ impl Job {
         let name = |word: &str| word.rsplit('/').next().unwrap_or(word).to_string();
         let shell = self.shell();
         let mut words = shell.split_whitespace().map(name);
-        words.any(|word| LOCKS.contains(&word.as_str()))
+        // systemd starts no service that still runs.
+        self.timer.is_some()
+            || words.any(|word| LOCKS.contains(&word.as_str()))
             || (shell.contains("systemd-run") && shell.contains("--unit"))
     }
 
-    /// The line anew, with another minute.
+    /// The line anew, with another minute; of a timer, how it is given one.
     #[must_use]
     pub fn rewritten(&self, schedule: &Schedule) -> String {
+        if let Some(timer) = &self.timer {
+            let when = timer::with_minute(&self.when, schedule);
+            return format!(
+                "by systemctl edit {timer}, since it is a timer:\n[Timer]\nOnCalendar=\nOnCalendar={when}"
+            );
+        }
         let rest = self.when.split_once(char::is_whitespace).map_or("* * * *", |(_, rest)| rest);
         let rest: Vec<&str> = match self.when.strip_prefix('@') {
             Some(word) => match word {
@@ -194,6 +207,7 @@ fn job(line: &str, form: Form<'_>, is_user: &dyn Fn(&str) -> Option<bool>) -> Re
         command: command.to_string(),
         zone: None,
         names_user,
+        timer: None,
     })
 }
 

@@ -11,6 +11,7 @@ pub mod plans;
 pub mod redis;
 pub mod schedule;
 pub mod size;
+pub mod timer;
 pub mod units;
 pub mod varnish;
 pub mod webserver;

@@ -19,6 +19,11 @@ pub struct Instance {
     pub max_memory: Option<Said<Kib>>,
     /// What it drops when it is full; `noeviction` unless it says otherwise.
     pub policy: Option<Said<String>>,
+    /// What its data takes by its own word (`used_memory`), which is what `maxmemory` bounds; from a server that
+    /// was asked.
+    pub used: Option<Kib>,
+    /// The most that was (`used_memory_peak`).
+    pub used_most: Option<Kib>,
     /// Whether it forks to write its data: `save` points or the append-only file.
     pub forks: Option<bool>,
 }
@@ -40,6 +45,33 @@ impl Instance {
     #[must_use]
     pub fn does_fork(&self) -> bool {
         self.forks.unwrap_or(true)
+    }
+
+    /// What the running server says of itself (`INFO memory`), which counts before any file: its limit may have been
+    /// set while it ran.
+    pub fn info(&mut self, text: &str) {
+        let at = format!("INFO memory of port {}", self.port());
+        for line in text.lines() {
+            let Some((key, value)) = line.trim().split_once(':') else { continue };
+            let size = || value.parse().ok().map(Kib::from_bytes);
+            match key {
+                "used_memory" => self.used = size(),
+                "used_memory_peak" => self.used_most = size(),
+                "maxmemory" => {
+                    let is_new = size() != Some(self.limit().unwrap_or_default());
+                    if let Some(size) = size().filter(|_| is_new) {
+                        self.max_memory = Some(Said::new(size, at.clone()));
+                    }
+                }
+                "maxmemory_policy" => {
+                    let is_new = self.policy.as_ref().is_none_or(|said| said.value != value);
+                    if is_new && (self.policy.is_some() || value != "noeviction") {
+                        self.policy = Some(Said::new(value.to_string(), at.clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     fn set(&mut self, key: &str, value: &str, at: &str) -> Result<(), String> {
@@ -133,6 +165,25 @@ fn file(
 mod tests {
     use super::super::tests::Fake;
     use super::*;
+
+    #[test]
+    fn what_the_server_says_counts_before_its_file() {
+        let at = "/etc/redis/redis.conf:9";
+        let limit = Some(Said::new(Kib::from_mib(64), at));
+        let mut instance = Instance { max_memory: limit, ..Instance::default() };
+        let info = "# Memory\r\nused_memory:52428800\r\nused_memory_peak:94371840\r\nmaxmemory:67108864\r\n\
+                    maxmemory_policy:noeviction\r\n";
+        instance.info(info);
+        let used = (instance.used, instance.used_most);
+        assert_eq!(used, (Some(Kib::from_mib(50)), Some(Kib::from_mib(90))));
+        // Both say the same: it is read where an administrator can change it.
+        assert_eq!(instance.max_memory.as_ref().unwrap().at, at);
+        assert_eq!(instance.policy, None);
+        instance.info("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n");
+        assert_eq!(instance.limit(), None);
+        assert_eq!(instance.max_memory.as_ref().unwrap().at, "INFO memory of port 6379");
+        assert_eq!(instance.policy.as_ref().unwrap().value, "allkeys-lru");
+    }
 
     #[test]
     fn a_limit_is_read_with_its_place() {

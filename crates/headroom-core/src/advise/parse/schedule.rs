@@ -125,6 +125,12 @@ impl Schedule {
         gaps.chain(over_midnight.flatten()).min()
     }
 
+    /// The same, but where both day fields restrict, both must match: as systemd has it.
+    #[must_use]
+    pub const fn with_both_days(self) -> Self {
+        Self { any_day: true, ..self }
+    }
+
     /// How many minutes later it can start without leaving its hours.
     #[must_use]
     pub fn latest_shift(&self) -> u32 {

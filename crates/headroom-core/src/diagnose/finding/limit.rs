@@ -12,7 +12,9 @@ pub(super) fn suspect(view: &View<'_>) -> Option<Suspect> {
     if event.constraint == Some(Constraint::Memcg) {
         let often = view.case.kind == IncidentKind::Structural
             || event.memcg.memory.and_then(|m| m.failcnt).is_some_and(|count| count >= 1000);
-        let confidence = if often { Confidence::Medium } else { Confidence::Low };
+        // Several alike that together are too much are no accident either.
+        let alike = facts.holders.first().is_some_and(|h| h.is_many() && h.portion >= 0.5);
+        let confidence = if often || alike { Confidence::Medium } else { Confidence::Low };
         let group =
             event.cgroup.as_deref().and_then(|path| path.rsplit('/').find(|p| !p.is_empty()));
         let mut finding = Finding::new(

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 
 use super::{Confidence, Finding, Kind, Suspect, View, weighed, weight};
 use crate::diagnose::beside::Use;
-use crate::diagnose::group::Role;
+use crate::diagnose::group::{self, Role};
 use crate::diagnose::holders::Holder;
-use crate::oomlog::Position;
+use crate::oomlog::{Constraint, Position};
 use crate::otherlog::What;
 use crate::units::Kib;
+use crate::words::explain::held as victim_held;
 use crate::words::finding as words;
 
 /// A part of everything that many processes of one program may have before they are looked at.
@@ -105,7 +106,9 @@ fn pool(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
         .into_iter()
         .chain([Use::KernelStacks, Use::KernelOther, Use::Unaccounted])
         .fold(Kib::ZERO, |sum, usage| sum.saturating_add(facts.beside(usage)));
-    let others = others.saturating_add(kept);
+    // Neither is what was killed before this table and must run again: the database, mostly.
+    let killed = killed_before(view, &holder.group);
+    let others = others.saturating_add(kept).saturating_add(killed);
     let room = facts.whole().percent(90).saturating_sub(others);
     let fit = room.0.checked_div(siblings.average().0).unwrap_or(0);
     if facts.capacity.is_some() && fit > 0 && fit < siblings.processes {
@@ -121,6 +124,33 @@ fn pool(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
     Some(Suspect { finding, weight: weighed(siblings.rss, percent) })
 }
 
+/// What services held that died in this incident and are not in its fullest table: the node needs room for
+/// them too.
+fn killed_before(view: &View<'_>, pool: &str) -> Kib {
+    let victims = view.case.events.iter().flat_map(|event| &event.victims);
+    let mut services: Vec<(&str, Kib)> = Vec::new();
+    for victim in victims {
+        let family = group::family(&victim.comm);
+        let serves = matches!(group::role(&victim.comm), Role::Store | Role::Service | Role::Pool);
+        let size = victim_held(victim).unwrap_or_default();
+        if !serves || family == pool {
+            continue;
+        }
+        match services.iter_mut().find(|(name, _)| *name == family) {
+            Some((_, most)) => *most = size.max(*most),
+            None => services.push((family, size)),
+        }
+    }
+    let running = |name: &str| {
+        let holder = view.facts.holders.iter().find(|holder| holder.group == name);
+        holder.map(|holder| holder.rss).unwrap_or_default()
+    };
+    services
+        .iter()
+        .map(|(name, size)| size.saturating_sub(running(name)))
+        .fold(Kib::ZERO, Kib::saturating_add)
+}
+
 fn jobs(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
     let (facts, event) = (view.facts, view.event());
     let footprint = footprint(holder);
@@ -132,7 +162,12 @@ fn jobs(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
         return None;
     }
     // One process far ahead of its siblings is the one to look at.
-    if holder.far_ahead().is_some() && !bomb {
+    if (holder.far_ahead().is_some() || holder.mostly_one(facts.capacity)) && !bomb {
+        return None;
+    }
+    // A service's own processes under its own limit are no jobs that met by chance: the limit is the
+    // matter.
+    if !bomb && of_a_service(view) {
         return None;
     }
     let is_job = JOBS.contains(&holder.group.as_str());
@@ -161,6 +196,17 @@ fn jobs(view: &View<'_>, holder: &Holder) -> Option<Suspect> {
         finding.saves = Some(holder.rss.saturating_sub(holder.largest));
     }
     Some(Suspect { finding, weight: weighed(footprint, weight::JOB) })
+}
+
+/// Whether it was the limit of a unit or a container that runs all the time, and not of cron's or a login's.
+fn of_a_service(view: &View<'_>) -> bool {
+    let event = view.event();
+    let limited = event.cgroup.as_deref().filter(|_| event.constraint == Some(Constraint::Memcg));
+    let Some(last) = limited.and_then(|path| path.rsplit('/').find(|part| !part.is_empty())) else {
+        return false;
+    };
+    let service = last.strip_suffix(".service");
+    service.is_some_and(|name| !matches!(name, "cron" | "crond" | "cronie" | "atd"))
 }
 
 /// Cron jobs of several programs that ran at once: none is much, together they are.

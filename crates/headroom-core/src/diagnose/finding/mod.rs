@@ -24,12 +24,14 @@ mod victim;
 #[cfg(test)]
 mod tests;
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::IncidentKind;
 use super::context::Context;
 use super::facts::Facts;
+use super::impostor::unmasked;
 use super::recurrence::Repeats;
 use crate::oomlog::{Constraint, Event, Position, Task};
 use crate::units::Kib;
@@ -150,6 +152,16 @@ mod weight {
 /// The findings of one incident, the one that answers first.
 #[must_use]
 pub fn findings(case: &Case<'_>) -> Vec<Finding> {
+    let plain: Vec<Cow<'_, Event>> = case.events.iter().map(|event| unmasked(event)).collect();
+    if plain.iter().all(|event| matches!(event, Cow::Borrowed(_))) {
+        return of_plain(case);
+    }
+    let events: Vec<&Event> = plain.iter().map(Cow::as_ref).collect();
+    of_plain(&Case { events: &events, ..*case })
+}
+
+/// The findings of events in which every name is what it says.
+fn of_plain(case: &Case<'_>) -> Vec<Finding> {
     let Some(facts) = Facts::of(case.events) else { return Vec::new() };
     let view = View { case, facts: &facts };
     let mut list: Vec<Finding> = Vec::new();
@@ -165,7 +177,12 @@ pub fn findings(case: &Case<'_>) -> Vec<Finding> {
     circumstances.extend(signs::allocating_task(&view));
     if facts.event.constraint != Some(Constraint::Manual) {
         let (told, lesser) = ranked(suspects(&view));
+        // What a daemon ended before the kernel had to is no answer where the kernel's own report has one.
+        let answered = told.iter().any(|finding| finding.confidence != Confidence::Low);
+        let at = list.iter().position(|f| f.kind == Kind::DaemonKill && answered);
+        let daemon = at.map(|at| list.remove(at));
         list.extend(told);
+        circumstances.extend(daemon);
         circumstances.extend(lesser);
         circumstances.extend(unkillable::share(&view));
         circumstances.extend(database::unprotected(&view));

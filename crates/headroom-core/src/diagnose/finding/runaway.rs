@@ -58,6 +58,13 @@ fn of(view: &View<'_>, task: &Task) -> Option<Suspect> {
         let finding = finding(Confidence::High, title);
         return Some(Suspect { finding, weight: weighed(took, percent) });
     }
+    if holder.mostly_one(facts.capacity) {
+        let siblings = holder.rss.saturating_sub(holder.largest).0 / (holder.processes - 1);
+        let times = rss.0.checked_div(siblings).unwrap_or(0);
+        let title = words::worker_far_ahead(&task.comm, task.pid, rss, times);
+        let finding = finding(Confidence::Medium, title);
+        return Some(Suspect { finding, weight: weighed(took, percent) });
+    }
     // One of several alike is a matter of their number.
     if holder.is_many() || (holder.processes > 1 && took.0.saturating_mul(5) < holder.held().0 * 3)
     {

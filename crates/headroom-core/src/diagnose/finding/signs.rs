@@ -52,7 +52,8 @@ pub(super) fn daemon_kill(view: &View<'_>) -> Option<Finding> {
     let victims = events.iter().filter(|event| event.killer != Killer::Kernel);
     let names: alloc::vec::Vec<&str> =
         victims.flat_map(|event| &event.victims).map(|victim| victim.comm.as_str()).collect();
-    let title = words::daemon_kill(event.killer, &names);
+    let kernel_too = events.iter().any(|event| event.killer == Killer::Kernel);
+    let title = words::daemon_kill(event.killer, &names, kernel_too);
     let finding = Finding::new(Kind::DaemonKill, Confidence::High, title)
         .seen(&[event.evidence.end.or(Some(event.first))])
         .advise(words::daemon_kill_advice(event.killer));

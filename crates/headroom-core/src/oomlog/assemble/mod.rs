@@ -12,8 +12,9 @@ mod route;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use super::event::{Event, Position, Wall};
+use super::event::{Event, Position, Stamp, Wall};
 use super::foreign::Foreign;
 use super::message::{self, Columns, Message};
 use super::prefix::{self, Fed, Many, Origin, Record, Relative};
@@ -56,6 +57,10 @@ pub struct Parser {
     cut: Cut,
     /// The time of the line before, where stamps count from it.
     before: Option<Wall>,
+    /// The line before, as it was fed.
+    last: Vec<u8>,
+    /// Heads of reports that were told, the newest last: a log may hold a report twice.
+    told: VecDeque<(Position, Stamp, String)>,
     rejoiner: Rejoiner,
     open: VecDeque<Open>,
     done: VecDeque<Event>,
@@ -102,8 +107,15 @@ impl Parser {
             Fed::Finished(record) => self.take(&record, at),
             Fed::Foreign => {
                 let text = String::from_utf8_lossy(line);
+                let record = prefix::strip(&text);
+                // Two inputs of one logger: the kernel prints no two lines in the same microsecond alike.
+                if record.stamp.uptime_us.is_some() && self.last == line {
+                    return;
+                }
+                self.last.clear();
+                self.last.extend_from_slice(line);
                 self.cut = Cut::of(&text);
-                self.take(&prefix::strip(&text), at);
+                self.take(&record, at);
                 self.cut = Cut::default();
             }
         }
@@ -211,11 +223,36 @@ impl Parser {
     fn close(&mut self, open: Open) {
         self.counts.unparsed_lines += open.unparsed;
         if let Some(event) = finish::finish(open) {
+            if self.is_copy(&event) {
+                return;
+            }
             if !event.complete {
                 self.counts.truncated_reports += 1;
             }
             self.done.push_back(event);
         }
+    }
+
+    /// Whether the report was told before and this copy, whose kill went to the first one, has nothing
+    /// to add.
+    fn is_copy(&mut self, event: &Event) -> bool {
+        let Some(invoker) = &event.invoker else { return false };
+        let head = |(at, stamp, comm): &(Position, Stamp, String)| {
+            at.source == event.first.source
+                && stamp.uptime_us.is_some()
+                && stamp.uptime_us == event.stamp.uptime_us
+                && *comm == invoker.comm
+        };
+        if event.victims.is_empty() && self.told.iter().any(head) {
+            return true;
+        }
+        if !event.victims.is_empty() {
+            if self.told.len() >= OPEN_REPORTS {
+                self.told.pop_front();
+            }
+            self.told.push_back((event.first, event.stamp, invoker.comm.clone()));
+        }
+        false
     }
 
     fn begin(&mut self, mut open: Open) -> usize {

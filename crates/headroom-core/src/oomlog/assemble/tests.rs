@@ -76,6 +76,17 @@ fn the_same_kill_pasted_twice_is_one() {
 }
 
 #[test]
+fn a_report_that_was_logged_twice_is_one() {
+    let report = format!("[ 1.0] {HEAD}\n[ 1.1] {KILL}\n");
+    assert_eq!(read(&format!("{report}{report}")).len(), 1);
+    let each = format!("[ 1.0] {HEAD}\n[ 1.0] {HEAD}\n[ 1.1] {KILL}\n[ 1.1] {KILL}\n");
+    assert_eq!(
+        read(&each).iter().map(|e| e.complete).collect::<Vec<_>>(),
+        [read(&report)[0].complete]
+    );
+}
+
+#[test]
 fn a_process_killed_again_later_is_a_second_event() {
     let events = read(&format!("[ 1.0] {HEAD}\n[ 1.1] {KILL}\n[ 4.0] {HEAD}\n[ 4.1] {KILL}\n"));
     assert_eq!(events.iter().map(|e| e.victims.len()).collect::<Vec<_>>(), [1, 1]);

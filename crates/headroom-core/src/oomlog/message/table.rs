@@ -55,8 +55,9 @@ pub(super) fn message(text: &str) -> Option<Message<'_>> {
     let (pid, after) = scan::number(inside)?;
     // A row's first column is a number too; "[12345] text" is some other program's line.
     let first = rest.trim_start();
-    let numeric = rest.starts_with(' ')
-        && scan::number(first).is_some_and(|(_, r)| r.is_empty() || r.starts_with(' '));
+    let blank = [' ', '\t'];
+    let numeric = rest.starts_with(blank)
+        && scan::number(first).is_some_and(|(_, r)| r.is_empty() || r.starts_with(blank));
     (after.is_empty() && numeric).then_some(())?;
     Some(Message::Row(Row { pid: u32::try_from(pid).ok()?, rest: first }))
 }

@@ -7,6 +7,8 @@ use alloc::string::String;
 /// The line without them; borrowed where there was nothing to do, as for nearly every line.
 pub(super) fn cleaned(line: &str) -> Cow<'_, str> {
     let line = line.trim_end_matches(['\r', '\n']).trim_matches(['\0', '\u{1e}', '\u{feff}']);
+    // `cat -A` shows the ends of Windows' lines.
+    let line = line.strip_suffix("^M$").or_else(|| line.strip_suffix("^M")).unwrap_or(line);
     let mut line = Cow::Borrowed(line);
     if line.contains('\u{1b}') {
         line = Cow::Owned(without_escapes(&line));

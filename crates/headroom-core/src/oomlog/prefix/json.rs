@@ -80,7 +80,14 @@ fn time(object: &Map<String, Value>) -> Stamp {
     let value = ["time", "@timestamp", "timestamp", "ts"].iter().find_map(|key| object.get(*key));
     let mut stamp = Stamp::default();
     match value {
-        Some(Value::String(text)) => stamp.wall = clock::iso(text).map(|(wall, _)| wall),
+        Some(Value::String(text)) => match clock::iso(text) {
+            Some((wall, _)) => stamp.wall = Some(wall),
+            // `dmesg -J -x` sets its seconds in a string.
+            None => {
+                stamp.uptime_us =
+                    microseconds(text.trim()).filter(|(_, exact)| *exact).map(|(us, _)| us);
+            }
+        },
         Some(Value::Number(number)) => {
             let text = number.to_string();
             if let Some((us, decimals)) = microseconds(&text) {
@@ -156,6 +163,7 @@ mod tests {
             stamp(r#"{"msg":"x","time":23.157011}"#),
             Stamp { uptime_us: Some(23_157_011), wall: None }
         );
+        assert_eq!(stamp(r#"{"msg":"x","time":"   23.157011"}"#).uptime_us, Some(23_157_011));
         let unix = |us| Stamp { uptime_us: None, wall: Some(Wall::Unix(us)) };
         assert_eq!(stamp(r#"{"msg":"x","ts":1795472423.5}"#), unix(1_795_472_423_500_000));
         assert_eq!(stamp(r#"{"msg":"x","ts":1795472423}"#), unix(1_795_472_423_000_000));

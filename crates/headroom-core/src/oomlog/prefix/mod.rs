@@ -140,6 +140,17 @@ fn strip_plain(line: &str) -> Record<'_> {
     if let Some(record) = json::record(line) {
         return record;
     }
+    // fluentd's file: a time, a tag and an object between tabs.
+    if let Some(found) = line.find("\t{\"").and_then(|at| json::object(&line[at + 1..])) {
+        let wall = found.stamp.wall.or_else(|| clock::iso(line).map(|(wall, _)| wall));
+        return Record { stamp: Stamp { wall, ..found.stamp }, ..found };
+    }
+    // Fluent Bit's standard output writes its objects as Ruby would.
+    if let Some(at) = line.find("{\"").filter(|_| line.contains("\"=>"))
+        && let Some(found) = json::object(&line[at..].replace("\"=>", "\":"))
+    {
+        return found;
+    }
     let mut record = Record::default();
     let mut rest = line;
     for _ in 0..LAYERS {

@@ -272,8 +272,12 @@ pub(crate) fn limit_too_small(facts: &Facts<'_>, cache: Kib) -> String {
     let largest: Vec<String> = facts
         .holders
         .iter()
-        .take(3)
-        .map(|holder| format!("{} {}", holder.group, holder.rss))
+        .enumerate()
+        .take_while(|(at, holder)| *at == 0 || *at < 3 && holder.share >= 0.05)
+        .map(|(_, holder)| match holder.processes {
+            1 => format!("{} {}", holder.group, holder.rss),
+            count => format!("{count} × {} {}", holder.group, holder.rss),
+        })
         .collect();
     format!(
         "The limit of {} is below what runs under it, none of it large: {}",

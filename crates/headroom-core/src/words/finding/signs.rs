@@ -42,14 +42,19 @@ pub(crate) fn allocating_task_advice() -> Vec<String> {
     lines(&["`sysctl vm.oom_kill_allocating_task=0`"])
 }
 
-/// `earlyoom chose and killed php before the kernel had to`.
-pub(crate) fn daemon_kill(killer: Killer, victims: &[&str]) -> String {
+/// `earlyoom chose and ended php before the kernel had to`.
+pub(crate) fn daemon_kill(killer: Killer, victims: &[&str], kernel_too: bool) -> String {
     let who = match victims {
         [] => "somebody".to_string(),
         [one] => brief(one).to_string(),
         [first, ..] => format!("{} processes, {} first", victims.len(), brief(first)),
     };
-    format!("{} chose and ended {who} before the kernel had to", killer_name(killer))
+    let end = if kernel_too {
+        ", and the kernel had to all the same"
+    } else {
+        " before the kernel had to"
+    };
+    format!("{} chose and ended {who}{end}", killer_name(killer))
 }
 
 /// A cgroup's last part stands for its path.

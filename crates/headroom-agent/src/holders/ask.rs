@@ -1,0 +1,152 @@
+//! Asking the database. One connection is kept open for it, since memory is short when it is needed.
+
+use std::time::Duration;
+
+use headroom_core::snapshot::Moment;
+use headroom_sys::own;
+use tokio::time::{Instant, timeout};
+
+use super::seen::{Doing, Kind, Seen, Thread, Ticket};
+use crate::mysql::{self, DbError, Server};
+
+/// An answer that takes longer is none, and the connection is given up.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Connecting may take longer: nobody waits for that.
+const CONNECTING: Duration = Duration::from_secs(2);
+/// From one look at InnoDB's lists to the next. They are copied for readers no more often than each 100 ms,
+/// counted from the last time somebody read them, and so never for whoever reads more often
+/// (`CACHE_MIN_IDLE_TIME_NS` in `trx0i_s.cc`).
+const INNODB: Duration = Duration::from_millis(120);
+/// Threads that are no client's.
+const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"];
+
+const THREADS: &str = "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
+     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER \
+     FROM information_schema.PROCESSLIST";
+const TICKETS: &str =
+    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE FROM information_schema.METADATA_LOCK_INFO";
+const TRANSACTIONS: &str = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx";
+const BLOCKING: &str = "SELECT DISTINCT trx_mysql_thread_id FROM information_schema.innodb_lock_waits \
+     JOIN information_schema.innodb_trx ON trx_id = blocking_trx_id";
+/// `ER_UNKNOWN_TABLE`: the plugin is not there.
+const UNKNOWN_TABLE: u16 = 1109;
+
+/// Why nothing was found out.
+#[derive(Debug)]
+pub(super) enum AskError {
+    Database(DbError),
+    TooLate,
+    /// MySQL, whose locks are told by other tables.
+    NotMariaDb,
+}
+
+impl std::fmt::Display for AskError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::TooLate => write!(f, "the database did not say in time who holds locks"),
+            Self::NotMariaDb => write!(f, "only MariaDB can be asked who holds locks"),
+        }
+    }
+}
+
+impl std::error::Error for AskError {}
+
+impl From<DbError> for AskError {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The connection.
+pub(super) struct Asker {
+    server: Server,
+    /// The server tells who has which metadata lock.
+    pub(super) has_tickets: bool,
+    innodb: Option<(Instant, Vec<u64>, Vec<u64>)>,
+}
+
+impl Asker {
+    /// Connects.
+    pub(super) async fn connect(
+        config: &mysql::Config,
+        root: &std::path::Path,
+    ) -> Result<Self, AskError> {
+        let connecting = async {
+            let mut server = Server::connect(config, root).await?;
+            if !server.version.is_mariadb() {
+                return Err(AskError::NotMariaDb);
+            }
+            // What nobody waits for any more must not go on either.
+            server.run("SET SESSION max_statement_time = 0.25", CONNECTING).await?;
+            let has_tickets = has_tickets(&mut server).await?;
+            Ok(Self { server, has_tickets, innodb: None })
+        };
+        timeout(CONNECTING, connecting).await.unwrap_or(Err(AskError::TooLate))
+    }
+
+    /// Asks. After an error the connection is of no use any more.
+    pub(super) async fn ask(&mut self) -> Result<Seen, AskError> {
+        timeout(PATIENCE, self.ask_all()).await.unwrap_or(Err(AskError::TooLate))
+    }
+
+    async fn ask_all(&mut self) -> Result<Seen, AskError> {
+        let asked = own::now();
+        let own = u64::from(self.server.own_id());
+        let threads: Vec<Row> = self.server.rows(THREADS).await?;
+        let threads = threads.into_iter().filter(|row| row.0 != own);
+        let threads = threads.filter_map(|row| thread(asked, &row)).collect();
+        let tickets = match self.has_tickets {
+            true => Some(tickets(self.server.rows(TICKETS).await?)),
+            false => None,
+        };
+        let is_old = self.innodb.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INNODB);
+        if is_old {
+            let transactions = self.server.rows(TRANSACTIONS).await?;
+            let blocking = self.server.rows(BLOCKING).await?;
+            self.innodb = Some((Instant::now(), transactions, blocking));
+        }
+        let (transactions, blocking) = match &self.innodb {
+            Some((_, transactions, blocking)) => (transactions.clone(), blocking.clone()),
+            None => Default::default(),
+        };
+        Ok(Seen { asked, threads, tickets, transactions, blocking })
+    }
+}
+
+/// Number, command, state, microseconds, statement, user.
+type Row = (u64, String, String, u64, u64, String);
+
+async fn has_tickets(server: &mut Server) -> Result<bool, DbError> {
+    match server.rows::<(u64, String, String)>(TICKETS).await {
+        Ok(_) => Ok(true),
+        Err(DbError::Said(mysql_async::Error::Server(error))) if error.code == UNKNOWN_TABLE => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn thread(asked: Moment, row: &Row) -> Option<Thread> {
+    let (id, command, state, micros, query, user) = row;
+    if user == "system user" || NO_CLIENTS.iter().any(|name| command.starts_with(name)) {
+        return None;
+    }
+    let doing = match command.as_str() {
+        "Sleep" => Doing::Asleep,
+        "Connect" => Doing::LogsIn,
+        _ => Kind::waited_for(state).map_or(Doing::Busy, Doing::Waits),
+    };
+    // The clock was read before the server measured: if anything this is too early.
+    let active = Moment(asked.0.saturating_sub(micros.saturating_mul(1000)));
+    Some(Thread { id: *id, doing, active, query: *query })
+}
+
+fn tickets(rows: Vec<(u64, String, String)>) -> Vec<Ticket> {
+    let ticket = |(thread, mode, kind): (u64, String, String)| Ticket {
+        thread,
+        kind: Kind::held(&kind),
+        excludes: Ticket::excludes(&mode),
+    };
+    rows.into_iter().map(ticket).collect()
+}

@@ -1,0 +1,96 @@
+//! What is remembered from question to question, to tell whose a connection cannot be. Pure.
+//!
+//! A stopped process sends nothing. So whatever thread of the database was given something new to do
+//! after the stop serves somebody else, and for good, since a connection has one owner. What is known
+//! to be new is a connection that was not there, and a statement of a thread that was asleep before: one
+//! that was busy may only have gone on with what it was sent together.
+
+use std::collections::{HashMap, HashSet};
+
+use headroom_core::snapshot::{Moment, ProcessId};
+
+use super::seen::{Doing, Seen, Thread};
+
+/// Processes for which is remembered what is not theirs.
+const MOST_PROCESSES: usize = 512;
+
+/// A process that sends nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) id: ProcessId,
+    /// The guard's word for this stop.
+    pub(crate) since: Moment,
+    /// Since this moment at the latest it stands still.
+    pub(crate) still: Moment,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    asleep: bool,
+    query: u64,
+    /// It was sent something after this.
+    fresh: Option<Moment>,
+    /// When what it does began: the first statement of those it was not seen asleep between.
+    busy: Moment,
+}
+
+/// What earlier questions told.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// When it was asked last, and the highest number of a thread then.
+    last: Option<(Moment, u64)>,
+    known: HashMap<u64, Known>,
+    others: HashMap<ProcessId, HashSet<u64>>,
+}
+
+impl Past {
+    /// Takes in an answer, with those who are stopped.
+    pub(crate) fn learn(&mut self, seen: &Seen, stops: &[Stop]) {
+        let known = seen.threads.iter().map(|t| (t.id, self.known_of(t))).collect();
+        self.known = known;
+        let highest = seen.threads.iter().map(|t| t.id).max().unwrap_or(0);
+        let highest = self.last.map_or(highest, |(_, before)| before.max(highest));
+        self.last = Some((seen.asked, highest));
+        self.forget(stops);
+        for stop in stops {
+            let others = self.others.entry(stop.id).or_default();
+            others.retain(|id| self.known.contains_key(id));
+            let fresh = |known: &Known| known.fresh.is_some_and(|fresh| fresh >= stop.still);
+            others.extend(self.known.iter().filter(|(_, known)| fresh(known)).map(|(id, _)| id));
+        }
+    }
+
+    fn known_of(&self, thread: &Thread) -> Known {
+        let asleep = thread.doing == Doing::Asleep;
+        let new = Known { asleep, query: thread.query, fresh: None, busy: thread.active };
+        let Some((last, highest)) = self.last else { return new };
+        let Some(before) = self.known.get(&thread.id) else {
+            // A connection with a lower number was missing for a moment: nothing is known of it.
+            return Known { fresh: (thread.id > highest).then_some(last), ..new };
+        };
+        let is_new = thread.query != before.query || thread.active > last;
+        match before.asleep {
+            true if is_new => Known { fresh: Some(last), ..new },
+            true => Known { fresh: before.fresh, ..new },
+            false => Known { fresh: before.fresh, busy: before.busy.min(thread.active), ..new },
+        }
+    }
+
+    /// Nothing about processes that have long been let go.
+    fn forget(&mut self, stops: &[Stop]) {
+        if self.others.len() > MOST_PROCESSES {
+            self.others.retain(|id, _| stops.iter().any(|stop| stop.id == *id));
+        }
+    }
+
+    /// Whether that thread may serve that process, which is stopped.
+    pub(crate) fn may_serve(&self, thread: &Thread, stop: &Stop) -> bool {
+        if self.others.get(&stop.id).is_some_and(|others| others.contains(&thread.id)) {
+            return false;
+        }
+        // What is under way and began after the stop is somebody else's. Once it sleeps, its end says
+        // nothing any more of its beginning.
+        let busy = self.known.get(&thread.id).map_or(thread.active, |known| known.busy);
+        !(thread.doing.is_busy() && busy > stop.still)
+    }
+}

@@ -12,7 +12,7 @@ use headroom_core::snapshot::Moment;
 /// It comes within this, or not at all.
 const WITHIN: Duration = Duration::from_millis(100);
 /// How often the counters are looked at meanwhile.
-const EVERY: Duration = Duration::from_micros(500);
+const EVERY: Duration = Duration::from_micros(250);
 /// A zone that runs out again and again, and where nobody is killed, is not looked at so closely before this
 /// is over.
 const REST: Duration = Duration::from_secs(1);

@@ -267,11 +267,16 @@ pub fn incidents(records: &[Record]) -> Vec<Incident> {
             }
             Entry::Outcome(outcome) => {
                 let Some(incident) = of_number(&mut incidents, outcome.incident) else { continue };
-                let pending = incident.verdicts.iter_mut().filter(|v| v.outcome.is_none());
-                for verdict in pending.filter(|v| v.pid == Some(outcome.pid)) {
+                let is_meant = |v: &Verdict| v.outcome.is_none() && v.pid == Some(outcome.pid);
+                let ended = |v: &Verdict| is_meant(v) && v.action != "pause";
+                let was_ended = incident.verdicts.iter().any(ended);
+                for verdict in incident.verdicts.iter_mut().filter(|v| is_meant(v)) {
                     verdict.outcome = Some(outcome.outcome.clone());
-                    verdict.freed_kib = outcome.freed_kib;
-                    verdict.took_ms = Some(outcome.took_ms);
+                    // What was paused first and then ended: the end is what freed something.
+                    if verdict.action != "pause" || !was_ended {
+                        verdict.freed_kib = outcome.freed_kib;
+                        verdict.took_ms = Some(outcome.took_ms);
+                    }
                 }
             }
             Entry::Closed(closed) => {
@@ -287,4 +292,40 @@ pub fn incidents(records: &[Record]) -> Vec<Incident> {
 
 fn of_number(incidents: &mut [(u64, Incident)], number: u64) -> Option<&mut Incident> {
     incidents.iter_mut().rev().find(|(n, _)| *n == number).map(|(_, incident)| incident)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Opened, OutcomeEntry, VerdictEntry};
+
+    #[test]
+    fn what_a_slain_job_gave_back_stands_with_its_end_and_not_with_the_pause_before() {
+        let verdict = |action: &str| VerdictEntry {
+            incident: 1,
+            action: action.into(),
+            pid: Some(7),
+            ..VerdictEntry::default()
+        };
+        let outcome = OutcomeEntry {
+            incident: 1,
+            pid: 7,
+            outcome: "gone".into(),
+            freed_kib: Some(2048),
+            took_ms: 60,
+            ..OutcomeEntry::default()
+        };
+        let entries = [
+            Entry::Opened(Opened { incident: 1, ..Opened::default() }),
+            Entry::Verdict(verdict("pause")),
+            Entry::Verdict(verdict("slay")),
+            Entry::Outcome(outcome),
+        ];
+        let record = |(sequence, entry)| Record { sequence, unix_ms: 0, entry };
+        let records: Vec<Record> = (1..).zip(entries).map(record).collect();
+        let verdicts = &incidents(&records)[0].verdicts;
+        let shown = |v: &Verdict| (v.outcome.clone(), v.freed_kib);
+        assert_eq!(shown(&verdicts[0]), (Some("gone".into()), None));
+        assert_eq!(shown(&verdicts[1]), (Some("gone".into()), Some(2048)));
+    }
 }

@@ -4,6 +4,7 @@
 //! over the facts that earlier runs left behind.
 
 mod advised;
+pub mod tour;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ pub const SAYS: &str = "LAB ";
 pub const FAILED: &str = "failed: ";
 /// Begins the one line that carries [`Facts`] as JSON.
 pub const FACTS: &str = "LAB-FACTS ";
+
+/// The scenario that is no storm but the tour (`tour`).
+pub const TOUR: &str = "tour";
 
 /// Everything the director saw in one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]

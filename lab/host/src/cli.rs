@@ -21,6 +21,8 @@ const EXAMPLES: &str = "Examples:
   cargo xtask lab matrix --scenarios runaway,stack --guards none,earlyoom-tuned,headroom --runs 3
   cargo xtask lab advise no-swap tmpfs-heavy
   cargo xtask lab report
+  cargo xtask lab tour
+  cargo xtask lab tour --only protect,release --keep /tmp/tour
 
 The node's clock counts its instructions, so figures do not depend on this machine. A run takes 3 to 6
 minutes of a core; the image is built once and cached (HEADROOM_LAB_CACHE, else the user's cache).";
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Many storms, two at a time, kept in docs/lab-results.jsonl; goes on where it stopped
     Matrix(MatrixArgs),
+    /// The node as a shop's developer meets it over ssh; writes docs/tour.md, exits 2 when a step failed
+    Tour(TourArgs),
     /// What `headroom advise` finds on nodes that are set up wrongly, beside the measured truth; writes
     /// its part of docs/advise-results.md
     Advise(AdviseArgs),
@@ -59,6 +63,21 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DEB")]
     pub(crate) package: Option<PathBuf>,
     /// Keep the run's logs here
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TourArgs {
+    /// Only the steps whose names contain one of these, separated by commas; the document is left alone
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// The build under test [default: the package of this tree, built now]
+    #[arg(long, value_name = "DEB")]
+    pub(crate) package: Option<PathBuf>,
+    /// Keep the node's logs and tour.json here
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }

@@ -68,9 +68,15 @@ impl Image {
 
 /// The image of this source tree, from the cache if it is there.
 pub(crate) fn image() -> Result<Image> {
+    image_with(&[])
+}
+
+/// The same with more of Debian's packages: another image, under another name.
+pub(crate) fn image_with(more: &[&str]) -> Result<Image> {
     let cache = Cache::open(places::cache()?)?;
     let source = places::lab().join("image");
-    let packages = packages(&fs::read_to_string(source.join("packages.txt"))?);
+    let mut packages = packages(&fs::read_to_string(source.join("packages.txt"))?);
+    packages.extend(more.iter().map(|name| (*name).to_owned()));
     let base = Recipe::default().text("suite", SUITE).text("packages", &packages.join(" "));
     let base = base.text("revision", REVISION).path(&source.join("backports.sh"))?.name();
     let hash = Recipe::default()

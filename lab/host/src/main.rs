@@ -17,6 +17,7 @@ mod rows;
 mod run;
 mod score;
 mod settings;
+mod tour;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(arguments) => run_one(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments),
+        Command::Tour(arguments) => tour::run(&arguments),
         Command::Advise(arguments) => advise::run(&arguments),
         Command::Report => {
             report::write()?;

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab_facts::{FACTS, FAILED, SAYS};
+use lab_facts::{FACTS, FAILED, SAYS, TOUR};
 use serde::de::DeserializeOwned;
 
 use crate::image::Image;
@@ -22,6 +22,8 @@ use crate::settings::Run;
 const BYTES_PER_SECOND: u32 = 125 << 20;
 /// A node that has not got through a storm by then never will.
 const PATIENCE: Duration = Duration::from_secs(25 * 60);
+/// The same for the tour, which has many storms in it.
+const TOUR_PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// A case of advice has its load, its truth and its storms.
 const PATIENCE_WITH_A_CASE: Duration = Duration::from_secs(10 * 60);
 /// The node's wall clock starts here, so that two runs have the same times. Later than its packages: systemd
@@ -49,7 +51,10 @@ pub(crate) fn boot<F: DeserializeOwned>(
     let output = child.stdout.take().context("qemu has no output")?;
     thread::scope(|scope| {
         let cases = u32::try_from(run.advise.len()).unwrap_or(1);
-        let patience = PATIENCE + PATIENCE_WITH_A_CASE * cases;
+        let patience = match run.scenario.as_str() {
+            TOUR => TOUR_PATIENCE,
+            _ => PATIENCE + PATIENCE_WITH_A_CASE * cases,
+        };
         let watchdog = scope.spawn(move || end_within(&mut child, patience));
         let facts = listen(BufReader::new(output), run);
         let ended = watchdog.join();

@@ -53,6 +53,11 @@ impl Lab {
         Ok(Self { image: image()?, node_program, package })
     }
 
+    /// The same on another image.
+    pub(crate) fn on(self, image: Image) -> Self {
+        Self { image, ..self }
+    }
+
     /// The name of the build under test, for runs whose guard is ours.
     pub(crate) fn build_of(&self, run: &Run) -> Option<&str> {
         self.package.as_ref().filter(|_| run.is_own()).map(|package| package.hash.as_str())
@@ -102,6 +107,9 @@ impl Lab {
         let source = places::lab().join("image/run/.");
         run_program(Command::new("cp").arg("-r").arg(source).arg(folder))?;
         fs::copy(&self.node_program, folder.join("lab-node"))?;
+        if let Some(only) = &run.only {
+            keep_steps(&folder.join("tour/steps"), only)?;
+        }
         if run.is_own() {
             let package = self.package.as_ref().context("the build under test was not packaged")?;
             fs::create_dir(folder.join("payload"))?;
@@ -109,6 +117,18 @@ impl Lab {
         }
         make_file_system(folder, image, "64M")
     }
+}
+
+/// Leaves the tour's steps whose names contain one of these.
+fn keep_steps(folder: &Path, only: &[String]) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !only.iter().any(|part| name.contains(part.as_str())) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn kills(run: &Run, logs: &Path) -> Result<Vec<Kill>> {

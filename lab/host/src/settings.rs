@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use lab_facts::setting;
+use lab_facts::{TOUR, setting};
 use serde::Serialize;
 
 use crate::hash::Recipe;
@@ -94,11 +94,27 @@ pub(crate) struct Run {
     pub(crate) hold: u32,
     /// The node's swap, 0 for none.
     pub(crate) swap_mib: u32,
+    /// Of the tour only the steps whose names contain one of these.
+    pub(crate) only: Option<Vec<String>>,
     /// Misconfigurations that `headroom advise` is tried on instead of the scenario, by their folders.
     pub(crate) advise: Vec<String>,
 }
 
 impl Run {
+    /// The tour, which is no storm.
+    pub(crate) fn tour(machine: &Machine, only: Option<Vec<String>>) -> Self {
+        Self {
+            scenario: TOUR.to_owned(),
+            guard: OWN_GUARD.to_owned(),
+            policy: Policy::Strict,
+            machine: machine.clone(),
+            hold: 0,
+            swap_mib: machine.swap_mib.unwrap_or(0),
+            only,
+            advise: Vec::new(),
+        }
+    }
+
     /// Checks the names against what there is.
     pub(crate) fn new(
         scenario: &str,
@@ -124,6 +140,7 @@ impl Run {
             hold: hold.with_context(|| format!("scenario {scenario} has no hold"))?,
             swap_mib: machine.swap_mib.or_else(|| own("swap")).unwrap_or(0),
             machine: machine.clone(),
+            only: None,
             advise: Vec::new(),
         })
     }

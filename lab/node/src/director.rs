@@ -5,14 +5,16 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use lab_facts::{FAILED, Facts, ProbeFacts};
+use lab_facts::{FAILED, Facts, ProbeFacts, TOUR};
 use rustix::mm::{MlockAllFlags, mlockall};
 
 use crate::arguments::Arguments;
 use crate::guard::Cost;
 use crate::jobs::Scenario;
 use crate::processes::{self, Watch};
-use crate::{Outcome, advise, clock, cron, guard, http, jobs, probe, results, services, shell};
+use crate::{
+    Outcome, advise, clock, cron, guard, http, jobs, probe, results, services, shell, tour,
+};
 
 /// How long the shop is probed before the storm.
 const BASE: Duration = Duration::from_secs(14);
@@ -38,12 +40,14 @@ fn direct() -> Outcome {
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?;
     results::prepare()?;
     let arguments = Arguments::read()?;
+    swap_on(&arguments.swap)?;
     if !arguments.advise.is_empty() {
-        swap_on(&arguments.swap)?;
         return advise::run(&arguments);
     }
+    if arguments.scenario == TOUR {
+        return tour::run(&arguments);
+    }
     let scenario = Scenario::read(&arguments.scenario)?;
-    swap_on(&arguments.swap)?;
     let guard_unit = prepare_shop(&arguments)?;
     let guard_unit = guard_unit.as_deref();
     let ready_s = clock::now().as_secs_f64();

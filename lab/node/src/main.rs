@@ -16,6 +16,7 @@ mod processes;
 mod results;
 mod services;
 mod shell;
+mod tour;
 mod visit;
 mod window;
 

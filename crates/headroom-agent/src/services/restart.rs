@@ -18,6 +18,12 @@ use super::memory::memory_of;
 use super::once::Once;
 use super::systemd::{BusError, Found, Systemd};
 
+/// From one look at a service's new size to the next ...
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// ... of which so many in a row show the same ...
+const ALIKE: u32 = 3;
+/// ... or it still grows after so many.
+const LOOKS: u32 = 15;
 /// While a job runs the service is asked this often whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// A service that answered nowhere before may answer somewhere now; that long it is asked.
@@ -144,6 +150,23 @@ impl Inner {
         memory_of(&self.root, &self.systemd.place(unit).await.ok()?)
     }
 
+    /// The same once it has found its size: a program that has just begun holds next to nothing, and php-fpm
+    /// answers a reload before its workers are there.
+    async fn settled(&self, unit: &str) -> Option<Kib> {
+        let mut last = self.memory(unit).await?;
+        let mut alike = 0;
+        for _ in 0..LOOKS {
+            sleep(LOOK_EVERY).await;
+            let now = self.memory(unit).await?;
+            alike = if now.0.abs_diff(last.0) <= last.0 / 20 { alike + 1 } else { 0 };
+            last = now;
+            if alike == ALIKE {
+                break;
+            }
+        }
+        Some(last)
+    }
+
     async fn one(&self, listed: &Listed, unit: &Found, action: Action) -> Result<Outcome, Refused> {
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +215,7 @@ impl Inner {
             away_ms,
             took_ms,
             before_kib: before.map(|kib| kib.0),
-            after_kib: self.memory(name).await.map(|kib| kib.0),
+            after_kib: self.settled(name).await.map(|kib| kib.0),
             shared: false,
             detail,
         })

@@ -48,7 +48,7 @@ pub(crate) fn body_of<T: DeserializeOwned>(response: &Response) -> Result<T, Exi
 }
 
 /// Says why the agent refused.
-fn refused(response: &Response) -> Exit {
+pub(super) fn refused(response: &Response) -> Exit {
     print::problem(&response.detail());
     match response.status {
         400 | 404 => Exit::Usage,

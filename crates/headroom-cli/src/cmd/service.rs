@@ -9,7 +9,7 @@ use headroom_api::paths;
 use headroom_api::service::{Outcomes, Services, VERSION};
 
 use super::Common;
-use super::agent::{agent, body_of};
+use super::agent::{agent, body_of, refused};
 use crate::print::{self, Format};
 
 /// A database that writes its pages back first takes minutes.
@@ -130,11 +130,7 @@ fn act(action: &str, names: &[String], format: Format) -> Exit {
             }
         };
         if !response.is_success() {
-            print::problem(&response.detail());
-            end = match response.status {
-                401 | 403 => Exit::NotAllowed,
-                _ => Exit::Failed,
-            };
+            end = refused(&response);
             break;
         }
         let outcomes: Outcomes = match body_of(&response) {

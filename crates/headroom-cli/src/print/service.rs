@@ -50,7 +50,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     } else {
         format!("{}: {} {}", outcome.unit, outcome.action, outcome.result)
     };
-    let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+    let seconds = |ms: u64| match ms {
+        ..100 => format!("{ms} ms"),
+        _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    };
     let _ = match (outcome.answers, outcome.away_ms) {
         (Some(true), Some(0)) => write!(out, ", never away"),
         (Some(true), Some(away)) => write!(out, ", away for {}", seconds(away)),

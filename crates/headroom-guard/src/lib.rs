@@ -9,6 +9,7 @@ mod birth;
 #[cfg(test)]
 mod faults;
 mod held;
+mod imminent;
 mod options;
 mod peers;
 mod policy_files;

@@ -1,5 +1,7 @@
 //! The guard's senses: what the kernel shows, put into the core's snapshot.
 
+use std::time::Duration;
+
 use headroom_core::action::{Relief, Report, Verdict};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::{Moment, Snapshot};
@@ -9,6 +11,7 @@ use headroom_sys::cgroup::{Cgroups, ZoneReader};
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
 
+use crate::imminent::Imminent;
 use crate::table::{Table, Whom};
 use crate::trial::Trials;
 
@@ -19,6 +22,7 @@ pub(crate) struct Senses {
     pub(crate) table: Table,
     pub(crate) snapshot: Snapshot,
     zones: Vec<Option<ZoneReader>>,
+    imminent: Imminent,
     /// Zones that did not exist are looked for again at every so many looks.
     looks: u32,
 }
@@ -41,6 +45,7 @@ impl Senses {
                 ..Snapshot::default()
             },
             zones: Vec::new(),
+            imminent: Imminent::default(),
             looks: 0,
         };
         senses.use_zones(policy);
@@ -69,14 +74,29 @@ impl Senses {
         self.snapshot.memory = self.proc.memory()?;
         self.snapshot.pressure = self.proc.pressure().unwrap_or(None);
         self.snapshot.vm = self.proc.vm_counters().unwrap_or_default();
+        let mut runs_out = false;
         for (reading, reader) in self.snapshot.zones.iter_mut().zip(&mut self.zones) {
             *reading = reader.as_mut().and_then(|r| r.read().ok());
+            runs_out |= reader.as_mut().is_some_and(ZoneReader::ran_out_since);
             if reading.is_none() {
                 *reader = None;
             }
         }
+        let kills = self.kernel_kills();
+        self.imminent.note(runs_out, kills, self.snapshot.at);
         self.table.set_hasty(self.is_short(policy, before));
         Ok(())
+    }
+
+    /// All kills that the kernel counts, whose ever they are.
+    fn kernel_kills(&self) -> u64 {
+        let of_zones = self.snapshot.zones.iter().flatten().filter_map(|zone| zone.oom_kill);
+        of_zones.fold(self.snapshot.vm.oom_kill.unwrap_or(0), u64::saturating_add)
+    }
+
+    /// How soon to look again, where the kernel is about to kill.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.imminent.patience()
     }
 
     /// Whether memory is short, so that nothing may be read that can make the guard wait.

@@ -267,6 +267,9 @@ pub(crate) fn watch_zones(senses: &Senses, waiter: &Waiter) {
     for events in senses.zone_readers().filter_map(|z| z.events_fd()) {
         let _there_already = waiter.add(events, Interest::Priority, ZONE);
     }
+    for bell in senses.zone_readers().filter_map(|z| z.oom_fd()) {
+        let _there_already = waiter.add(bell, Interest::Readable, ZONE);
+    }
 }
 
 /// The guard's socket. Anybody may ask; what only the owner may see is left out of the answer.

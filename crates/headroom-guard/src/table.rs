@@ -7,16 +7,18 @@
 use std::time::Duration;
 
 use headroom_core::action::Report;
-use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
-use headroom_core::snapshot::{CommandLine, Moment, Process, ProcessId, Snapshot};
+use headroom_core::policy::{Class, Policy};
+use headroom_core::snapshot::{Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
+use examine::{Kin, examine, weigh};
 use passed::{Passed, Turns};
 
+mod examine;
 mod passed;
 #[cfg(test)]
 mod tests;
@@ -422,102 +424,6 @@ fn updated(process: Process, stat: &Stat) -> Process {
         paused: stat.is_stopped(),
         ..process
     }
-}
-
-/// What a process is by its relations.
-struct Kin<'a> {
-    /// Its parent, when that is in the table.
-    parent: Option<Process>,
-    session: i32,
-    granted: &'a [ProcessId],
-    /// Its command line must not be read now.
-    hasty: bool,
-    /// It has another name than when it was last examined, so the command line known then is old.
-    renamed: bool,
-}
-
-/// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
-fn examine(proc: &mut Proc, process: Process, policy: &Policy, kin: &Kin<'_>) -> Process {
-    let pid = process.id.pid;
-    let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
-    let mut parent_exe = [0; 512];
-    let uid = proc.status(pid).map(|s| s.uid_effective).unwrap_or(process.uid);
-    let parent_uid = proc.status(process.parent).ok().map(|s| s.uid_effective);
-    let known = process.command;
-    let cmdline = if kin.hasty {
-        Some(known.as_bytes()).filter(|known| !known.is_empty() && !kin.renamed)
-    } else {
-        proc.cmdline(pid, &mut cmdline).ok()
-    };
-    let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
-    let cgroup = proc.cgroup(pid, &mut cgroup).ok();
-    let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
-    let who = Identity {
-        uid,
-        comm: process.comm.as_bytes(),
-        exe,
-        cmdline,
-        cgroup,
-        parent_uid,
-        parent_exe,
-    };
-    let parent = kin.parent.as_ref().map(|parent| parent.comm.as_bytes());
-    let (class, rule) = policy.classify_child_of(parent, &who);
-    let slay = policy.rule(rule).map(|rule| rule.slay).unwrap_or_default();
-    let process = Process {
-        family: match slay {
-            Slay::Unit => unit_family(cgroup.unwrap_or_default()),
-            Slay::Process | Slay::Session => session_family(kin.session),
-        },
-        slay_family: slay != Slay::Process,
-        is_worker: who.role() == Some(Role::PhpFpmWorker),
-        uid,
-        command: CommandLine::new(cmdline.unwrap_or_default()),
-        class,
-        rule,
-        oom_score_adj: proc.oom_score_adj(pid).ok(),
-        zones: zones_of(cgroup.unwrap_or_default(), policy),
-        ..process
-    };
-    Process { protected: protect::is_protected(proc, &process, kin.parent, kin.granted), ..process }
-}
-
-fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
-    let mut bits = 0;
-    for (bit, zone) in policy.zones.iter().enumerate().take(8) {
-        let path = zone.cgroup.trim_matches('/').as_bytes();
-        let rest = cgroup.strip_prefix(b"/").and_then(|c| c.strip_prefix(path));
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
-            bits |= 1 << bit;
-        }
-    }
-    bits
-}
-
-/// A session that the kernel names; what has none of its own belongs together with nobody.
-fn session_family(session: i32) -> u64 {
-    u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
-}
-
-/// A cgroup by its path (FNV-1a), apart from all sessions' numbers.
-fn unit_family(cgroup: &[u8]) -> u64 {
-    let hash = cgroup.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash | 1 << 63
-}
-
-/// What its end would return: only asked of those whose end may be considered.
-fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
-    if !(process.class.may_be_slain() || process.is_worker) {
-        return process;
-    }
-    let pid = process.id.pid;
-    // Who was protected since it was last examined must not be chosen now.
-    let process = protect::at_weighing(proc, process);
-    let own = proc.statm(pid).map_or(process.rss, |m| m.resident.saturating_sub(m.shared));
-    let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
-    Process { gives_back: own.saturating_add(swapped), ..process }
 }
 
 /// The totals of one class.

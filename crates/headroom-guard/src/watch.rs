@@ -193,7 +193,7 @@ impl Watch {
             }
             self.publish();
         }
-        wait
+        wait.min(self.senses.patience())
     }
 
     /// Scans the processes, and says whether that could be done.
@@ -264,7 +264,7 @@ impl Watch {
             let left = until.since(own::now());
             let event = self.first_of_all(left.min(self.births.patience()));
             let is_early = event == Event::Tick && self.births.patience() < left;
-            if left.is_zero() || !(matches!(event, Event::Birth | Event::Log) || is_early) {
+            if !(matches!(event, Event::Birth | Event::Log) || is_early) {
                 return event;
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
@@ -276,7 +276,8 @@ impl Watch {
                 self.recorder.note(Note::Say(line.into()));
             }
             let half_over = own::now().since(self.woken) * 2 >= at_most;
-            if event == Event::Birth && at_most >= LONG_WAIT && half_over {
+            // Also where a turn takes longer than the wait after it those born meanwhile are classed.
+            if left.is_zero() || (event == Event::Birth && at_most >= LONG_WAIT && half_over) {
                 return Event::Tick;
             }
         }

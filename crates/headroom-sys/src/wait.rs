@@ -4,11 +4,14 @@ use core::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::error::ReadError;
+
+/// Waits shorter than this, in nanoseconds, are to be exact.
+const SHORT: i64 = 10_000_000;
 
 /// What is waited for on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +84,16 @@ impl Waiter {
         &mut self,
         limit: Option<Duration>,
     ) -> Result<impl Iterator<Item = Ready> + '_, ReadError> {
-        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        let mut limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         self.events.clear();
+        // epoll_wait(2) knows whole milliseconds alone, and epoll_pwait2(2) not every kernel.
+        if let Some(short) =
+            limit.filter(|limit| limit.tv_sec == 0 && (1..SHORT).contains(&limit.tv_nsec))
+        {
+            let mut itself = [PollFd::new(&self.epoll, PollFlags::IN)];
+            let _told_below = rustix::event::poll(&mut itself, Some(&short));
+            limit = Some(Timespec::default());
+        }
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -157,6 +168,19 @@ mod tests {
         assert_eq!(ready(&mut waiter, LONG), [rung], "it rings until it is silenced");
         assert!(bell.silence());
         assert!(ready(&mut waiter, NONE).is_empty());
+    }
+
+    #[test]
+    fn a_short_wait_is_over_in_its_time_and_sooner_when_something_happens() {
+        let mut waiter = Waiter::new(4).unwrap();
+        let bell = Bell::new().unwrap();
+        waiter.add(&bell, Interest::Readable, 7).unwrap();
+        let short = Duration::from_micros(250);
+        let began = std::time::Instant::now();
+        assert!(ready(&mut waiter, Some(short)).is_empty());
+        assert!(began.elapsed() >= short);
+        bell.ring();
+        assert_eq!(ready(&mut waiter, Some(short)).len(), 1);
     }
 
     #[test]

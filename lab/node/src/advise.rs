@@ -163,6 +163,7 @@ fn take_away(name: &str) -> Outcome {
     if has(name, "undo") {
         script(name, "undo", &[])?;
     }
+    script(WELL, "forget", &[])?;
     settle()
 }
 

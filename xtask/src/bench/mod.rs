@@ -9,6 +9,7 @@ mod cost;
 mod explain;
 mod figures;
 mod guard;
+mod holders;
 mod images;
 mod measure;
 mod mysqltuner;
@@ -41,6 +42,8 @@ pub(crate) enum Bench {
     Explain(explain::Args),
     /// What the database gives back online beside a restart, and the requests that each costs
     Release(release::Args),
+    /// How soon the agent says what a paused job holds, and what asking the database costs
+    Holders(holders::Args),
     /// From the kernel's kill to the guard's signal
     Reflex(reflex::Args),
     /// From a program's start to the value its class asks for, at 1,000 starts a second
@@ -60,6 +63,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Explain(args) => explain::run(args),
         Bench::Release(args) => release::run(args),
+        Bench::Holders(args) => holders::run(args),
         Bench::Reflex(args) => reflex::run(args),
         Bench::Birth(args) => birth::run(args),
         Bench::Choose(args) => choose::run(args),

@@ -22,6 +22,8 @@ use crate::{Outcome, say};
 
 /// Small enough to be full in a moment, large enough for a victim beside it.
 const LIMIT: &str = "100663296";
+/// Programs that fill a zone at once.
+const HOGS: usize = 3;
 /// Kills count for a second: only after that is the next one news.
 const BETWEEN: Duration = Duration::from_millis(1300);
 /// After this a victim holds what it is to hold.
@@ -55,14 +57,17 @@ struct Found {
 pub(crate) fn run(args: &Args) -> Outcome {
     let program = args.which.program()?;
     let before = load();
-    let alone = measure_with(&program, args.rounds, 0)?;
-    let crowded = measure_with(&program, args.rounds.div_ceil(4), args.sleepers)?;
+    let alone = measure_with(&program, args.rounds, Around::Nobody)?;
+    let crowded = measure_with(&program, args.rounds.div_ceil(4), Around::Sleepers(args.sleepers))?;
+    let full = measure_with(&program, args.rounds.div_ceil(4), Around::Full)?;
     let row = |what: &str, figures: &Figures| {
         format!("| {what} | {} | {} |\n", figures.count(), figures.cells_in_ms())
     };
     let mut table =
         "| from ... to | measured | p50 | p99 | most |\n|---|---|---|---|---|\n".to_owned();
-    for (found, beside) in [(&alone, String::new()), (&crowded, crowd(args.sleepers))] {
+    let in_full_zone = ", the guard in the full zone".to_owned();
+    let all = [(&alone, String::new()), (&crowded, crowd(args.sleepers)), (&full, in_full_zone)];
+    for (found, beside) in all {
         table += &row(&format!("the kernel's kill to the signal{beside}"), &found.kill_to_signal);
         table += &row(&format!("the guard's wake-up to the signal{beside}"), &found.wake_to_signal);
         table += &row(&format!("the guard's own measure{beside}"), &found.own);
@@ -71,12 +76,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
         "## The reflex\n\n`cargo xtask bench reflex --rounds {} --sleepers {}`; goal: p50 ≤ 1 ms, p99 ≤ 5 ms \
          on an idle machine.\n\n{}; load {before} before, {} after (it is shared).\n\n{table}\nThe kernel's \
          kill is the tracepoint `oom:mark_victim` in a memory cgroup that is too small, the wake-up \
-         `sched:sched_waking`, the signal `signal:signal_generate`. Kills that no signal followed: {}.\n",
+         `sched:sched_waking`, the signal `signal:signal_generate`. Kills that no signal followed: {}. In the full \
+         zone {HOGS} programs take memory at once, so that none is left when the kernel has killed one of them: \
+         whatever the kernel needs to carry out the guard's calls is charged to that zone.\n",
         args.rounds,
         args.sleepers,
         measure::machine(),
         load(),
-        alone.missed + crowded.missed,
+        alone.missed + crowded.missed + full.missed,
     );
     args.which.tell("reflex", &section)?;
     Ok(ExitCode::SUCCESS)
@@ -86,11 +93,24 @@ fn crowd(sleepers: usize) -> String {
     format!(", {sleepers} processes beside")
 }
 
-fn measure_with(program: &Path, rounds: usize, sleepers: usize) -> Result<Found> {
+/// What surrounds the guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Around {
+    Nobody,
+    Sleepers(usize),
+    /// It is in the zone itself, where no memory is left.
+    Full,
+}
+
+fn measure_with(program: &Path, rounds: usize, around: Around) -> Result<Found> {
     let zone = Zone::make()?;
     let mark = std::process::id();
-    let _crowd = Sleepers::start(sleepers)?;
+    let _crowd = Sleepers::start(if let Around::Sleepers(count) = around { count } else { 0 })?;
     let guard = Guard::start(program, &policy(&zone, mark))?;
+    if around == Around::Full {
+        zone.take(guard.pid())?;
+    }
+    let hogs = if around == Around::Full { HOGS } else { 1 };
     let waking = format!("pid=={}", guard.pid());
     let trace = Trace::of(&[
         ("oom/mark_victim", ""),
@@ -103,15 +123,21 @@ fn measure_with(program: &Path, rounds: usize, sleepers: usize) -> Result<Found>
         let mut victim = zone.victim(mark)?;
         thread::sleep(FILLED);
         trace.take()?;
-        let mut hog = zone.hog()?;
-        hog.wait()?;
+        let mut all = Vec::new();
+        for _ in 0..hogs {
+            all.push(zone.hog()?);
+        }
+        for hog in &mut all {
+            hog.wait()?;
+        }
         let ended = ends_within(&mut victim, PATIENCE)?;
         if !ended {
             drop(victim.kill());
             drop(victim.wait());
         }
         let happened = trace.take()?;
-        match judge(&happened, hog.id(), victim.id()) {
+        let hogs: Vec<u32> = all.iter().map(Child::id).collect();
+        match judge(&happened, &hogs, victim.id()) {
             Some((kill, wake)) if ended => {
                 found.kill_to_signal.push(kill);
                 found.wake_to_signal.push(wake);
@@ -136,21 +162,21 @@ fn measure_with(program: &Path, rounds: usize, sleepers: usize) -> Result<Found>
     Ok(found)
 }
 
-/// From the kernel's kill of `hog` to the signal to `victim`, and from the guard's last wake-up before
+/// From the kernel's first kill of one of `hogs` to the signal to `victim`, and from the guard's last wake-up before
 /// that signal, in µs.
-fn judge(happened: &[Happened], hog: u32, victim: u32) -> Option<(f64, f64)> {
+fn judge(happened: &[Happened], hogs: &[u32], victim: u32) -> Option<(f64, f64)> {
+    let is_hog = |pid: i64| hogs.iter().any(|hog| pid == i64::from(*hog));
     let kill =
-        happened.iter().find(|h| h.what == "mark_victim" && h.number("pid") == Some(hog.into()))?;
+        happened.iter().find(|h| h.what == "mark_victim" && h.number("pid").is_some_and(is_hog))?;
     let signal = happened.iter().find(|h| {
         h.at_us > kill.at_us
             && h.what == "signal_generate"
             && h.number("pid") == Some(victim.into())
     })?;
-    let wake = happened
-        .iter()
-        .find(|h| h.what == "sched_waking" && h.at_us > kill.at_us)
-        .filter(|h| h.at_us < signal.at_us)?;
-    Some((signal.at_us - kill.at_us, signal.at_us - wake.at_us))
+    let mut wakes = happened.iter().filter(|h| h.what == "sched_waking" && h.at_us > kill.at_us);
+    // A guard that was awake already, as an empty zone makes it, needs no waking.
+    let woken = wakes.next().filter(|h| h.at_us < signal.at_us).map_or(kill.at_us, |h| h.at_us);
+    Some((signal.at_us - kill.at_us, signal.at_us - woken))
 }
 
 fn ends_within(child: &mut Child, time: Duration) -> Result<bool> {
@@ -226,6 +252,12 @@ impl Zone {
         command.spawn().context("starting sh")
     }
 
+    /// Puts a process into it.
+    fn take(&self, pid: u32) -> Result<()> {
+        let procs = self.folder.join("cgroup.procs");
+        fs::write(&procs, pid.to_string()).with_context(|| format!("writing {}", procs.display()))
+    }
+
     /// Holds 16 MiB and waits, since nobody reads what it writes.
     fn victim(&self, mark: u32) -> Result<Child> {
         let line = format!("exec dd if=/dev/zero bs=16M count={mark} status=none");
@@ -264,8 +296,8 @@ mod tests {
             "g-1 [0] d. 10.000900: signal_generate: sig=9 errno=0 code=0 comm=dd pid=60 grp=1 res=0",
         ];
         let happened: Vec<_> = lines.iter().filter_map(|line| Happened::parse(line)).collect();
-        let (kill, wake) = judge(&happened, 50, 60).unwrap();
+        let (kill, wake) = judge(&happened, &[50], 60).unwrap();
         assert!((kill - 900.0).abs() < 1.0 && (wake - 800.0).abs() < 1.0, "{kill} {wake}");
-        assert_eq!(judge(&happened, 51, 60), None);
+        assert_eq!(judge(&happened, &[51], 60), None);
     }
 }

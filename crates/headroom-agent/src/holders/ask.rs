@@ -6,7 +6,7 @@ use headroom_core::snapshot::Moment;
 use headroom_sys::own;
 use tokio::time::{Instant, timeout};
 
-use super::seen::{Doing, Kind, Seen, Thread, Ticket};
+use super::seen::{Doing, Kind, Seen, Thread, Ticket, Tickets};
 use crate::mysql::{self, DbError, Server};
 
 /// An answer that takes longer is none, and the connection is given up.
@@ -23,13 +23,19 @@ const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"]
 const THREADS: &str = "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
      CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER \
      FROM information_schema.PROCESSLIST";
-const TICKETS: &str =
-    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE FROM information_schema.METADATA_LOCK_INFO";
+/// With the age of each, and as older servers have it.
+const TICKETS: [&str; 2] = [
+    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE, LOCK_TIME_MS FROM information_schema.METADATA_LOCK_INFO",
+    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE, CAST(0 AS UNSIGNED) FROM \
+     information_schema.METADATA_LOCK_INFO",
+];
 const TRANSACTIONS: &str = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx";
 const BLOCKING: &str = "SELECT DISTINCT trx_mysql_thread_id FROM information_schema.innodb_lock_waits \
      JOIN information_schema.innodb_trx ON trx_id = blocking_trx_id";
 /// `ER_UNKNOWN_TABLE`: the plugin is not there.
 const UNKNOWN_TABLE: u16 = 1109;
+/// `ER_BAD_FIELD_ERROR`: it is an older one.
+const UNKNOWN_COLUMN: u16 = 1054;
 
 /// Why nothing was found out.
 #[derive(Debug)]
@@ -61,8 +67,8 @@ impl From<DbError> for AskError {
 /// The connection.
 pub(super) struct Asker {
     server: Server,
-    /// The server tells who has which metadata lock.
-    pub(super) has_tickets: bool,
+    /// How the server tells who has which metadata lock, if it does.
+    tickets: Option<&'static str>,
     innodb: Option<(Instant, Vec<u64>, Vec<u64>)>,
 }
 
@@ -79,10 +85,15 @@ impl Asker {
             }
             // What nobody waits for any more must not go on either.
             server.run("SET SESSION max_statement_time = 0.25", CONNECTING).await?;
-            let has_tickets = has_tickets(&mut server).await?;
-            Ok(Self { server, has_tickets, innodb: None })
+            let tickets = tickets_question(&mut server).await?;
+            Ok(Self { server, tickets, innodb: None })
         };
         timeout(CONNECTING, connecting).await.unwrap_or(Err(AskError::TooLate))
+    }
+
+    /// Whether the server tells who has which metadata lock.
+    pub(super) const fn has_tickets(&self) -> bool {
+        self.tickets.is_some()
     }
 
     /// Asks. After an error the connection is of no use any more.
@@ -96,9 +107,9 @@ impl Asker {
         let threads: Vec<Row> = self.server.rows(THREADS).await?;
         let threads = threads.into_iter().filter(|row| row.0 != own);
         let threads = threads.filter_map(|row| thread(asked, &row)).collect();
-        let tickets = match self.has_tickets {
-            true => Some(tickets(self.server.rows(TICKETS).await?)),
-            false => None,
+        let tickets = match self.tickets {
+            Some(question) => Some(tickets(asked, self.server.rows(question).await?)),
+            None => None,
         };
         let is_old = self.innodb.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INNODB);
         if is_old {
@@ -117,14 +128,19 @@ impl Asker {
 /// Number, command, state, microseconds, statement, user.
 type Row = (u64, String, String, u64, u64, String);
 
-async fn has_tickets(server: &mut Server) -> Result<bool, DbError> {
-    match server.rows::<(u64, String, String)>(TICKETS).await {
-        Ok(_) => Ok(true),
-        Err(DbError::Said(mysql_async::Error::Server(error))) if error.code == UNKNOWN_TABLE => {
-            Ok(false)
+/// Thread, mode, kind, age in milliseconds.
+type TicketRow = (u64, String, String, Option<u64>);
+
+async fn tickets_question(server: &mut Server) -> Result<Option<&'static str>, DbError> {
+    for question in TICKETS {
+        match server.rows::<TicketRow>(question).await {
+            Ok(_) => return Ok(Some(question)),
+            Err(DbError::Said(mysql_async::Error::Server(error)))
+                if matches!(error.code, UNKNOWN_TABLE | UNKNOWN_COLUMN) => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
     }
+    Ok(None)
 }
 
 fn thread(asked: Moment, row: &Row) -> Option<Thread> {
@@ -142,11 +158,15 @@ fn thread(asked: Moment, row: &Row) -> Option<Thread> {
     Some(Thread { id: *id, doing, active, query: *query })
 }
 
-fn tickets(rows: Vec<(u64, String, String)>) -> Vec<Ticket> {
-    let ticket = |(thread, mode, kind): (u64, String, String)| Ticket {
-        thread,
-        kind: Kind::held(&kind),
-        excludes: Ticket::excludes(&mode),
-    };
-    rows.into_iter().map(ticket).collect()
+fn tickets(asked: Moment, rows: Vec<TicketRow>) -> Tickets {
+    let mut tickets = Tickets::new();
+    for (thread, mode, kind, age) in rows {
+        let age = age.unwrap_or(0).saturating_mul(1_000_000);
+        tickets.entry(thread).or_default().push(Ticket {
+            kind: Kind::held(&kind),
+            granted: Moment(asked.0.saturating_sub(age)),
+            excludes: Ticket::excludes(&mode),
+        });
+    }
+    tickets
 }

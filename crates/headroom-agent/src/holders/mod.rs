@@ -4,6 +4,8 @@
 
 mod answer;
 mod ask;
+#[cfg(test)]
+mod bench;
 mod judge;
 mod past;
 mod seen;
@@ -35,6 +37,8 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// ... and while of somebody nothing is known yet, and the stop is no older than [`NEW`].
 const SOON: Duration = Duration::from_millis(20);
 const NEW: Duration = Duration::from_millis(300);
+/// Asking takes no larger part of the time than one in this.
+const SHARE: u32 = 5;
 /// While nobody is stopped the connection is tried this often, well within the server's patience.
 const REST: Duration = Duration::from_secs(600);
 /// How long after a failure the database is tried again, at first and at most.
@@ -105,11 +109,13 @@ pub(crate) async fn run(node: &Node, counters: &Counters) {
                 past = Past::default();
             }
         } else {
+            let begin = Instant::now();
             let (holders, fresh) =
                 answer_once(&mut link, &mut past, &mut proc, &held, counters).await;
             // The guard goes without an answer that cannot be written.
             let _ = answer.write(&holders);
             wait = if fresh { SOON } else { PERIOD };
+            wait = wait.max(begin.elapsed() * (SHARE - 1));
         }
         tokio::select! {
             () = watch.changed() => {}
@@ -184,7 +190,7 @@ impl<'n> Link<'n> {
         }
         match Asker::connect(&self.node.mysql, &self.node.root).await {
             Ok(asker) => {
-                if !asker.has_tickets {
+                if !asker.has_tickets() {
                     self.say_once(
                         "the database does not tell who holds which lock (plugin METADATA_LOCK_INFO), so \
                          that of no paused job can be said that it holds none; headroom release mysql \

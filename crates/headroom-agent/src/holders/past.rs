@@ -4,6 +4,10 @@
 //! after the stop serves somebody else, and for good, since a connection has one owner. What is known
 //! to be new is a connection that was not there, and a statement of a thread that was asleep before: one
 //! that was busy may only have gone on with what it was sent together.
+//!
+//! One thing is taken on trust, until the thread sleeps: that a statement which began between the stop and
+//! the first question after it, on a connection that had no lock two milliseconds before, is none of
+//! several that the stopped process had sent together.
 
 use std::collections::{HashMap, HashSet};
 
@@ -83,14 +87,15 @@ impl Past {
         }
     }
 
-    /// Whether that thread may serve that process, which is stopped.
-    pub(crate) fn may_serve(&self, thread: &Thread, stop: &Stop) -> bool {
-        if self.others.get(&stop.id).is_some_and(|others| others.contains(&thread.id)) {
-            return false;
-        }
-        // What is under way and began after the stop is somebody else's. Once it sleeps, its end says
-        // nothing any more of its beginning.
+    /// Whether that thread is known to serve somebody else.
+    pub(crate) fn serves_another(&self, thread: &Thread, stop: &Stop) -> bool {
+        self.others.get(&stop.id).is_some_and(|others| others.contains(&thread.id))
+    }
+
+    /// Whether what that thread does began after the stop. Once it sleeps, the end of what it did says
+    /// nothing of the beginning.
+    pub(crate) fn began_after(&self, thread: &Thread, stop: &Stop) -> bool {
         let busy = self.known.get(&thread.id).map_or(thread.active, |known| known.busy);
-        !(thread.doing.is_busy() && busy > stop.still)
+        thread.doing.is_busy() && busy > stop.still
     }
 }

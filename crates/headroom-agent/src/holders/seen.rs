@@ -1,5 +1,7 @@
 //! What one question to the database tells: its threads, what they hold, who waits.
 
+use std::collections::HashMap;
+
 use headroom_core::snapshot::Moment;
 
 /// A connection to the database and the thread that serves it.
@@ -70,8 +72,9 @@ impl Kind {
 /// A lock that a thread has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    pub(crate) thread: u64,
     pub(crate) kind: Kind,
+    /// About when it was given: just now, where the server does not tell.
+    pub(crate) granted: Moment,
     /// Others can neither read nor write what it is on, or only one of the two.
     pub(crate) excludes: bool,
 }
@@ -91,6 +94,9 @@ impl Ticket {
     }
 }
 
+/// The locks of each thread that has any.
+pub(crate) type Tickets = HashMap<u64, Vec<Ticket>>;
+
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -102,7 +108,7 @@ pub(crate) struct Seen {
     /// Metadata locks, which whoever has any other lock has as well: row locks last as long as the
     /// metadata lock of their table, LOCK TABLES and `GET_LOCK` are some. `None` when the server does
     /// not tell.
-    pub(crate) tickets: Option<Vec<Ticket>>,
+    pub(crate) tickets: Option<Tickets>,
     /// Threads with a transaction open.
     pub(crate) transactions: Vec<u64>,
     /// Threads with row locks that others wait for.

@@ -155,6 +155,15 @@ async fn the_printed_grants_are_enough_and_no_table_can_be_read() {
     heaviest(&mut server).await.unwrap();
     let busy = hindrances(&mut server, Path::new("/nonexistent"), LONG).await.unwrap();
     assert_eq!(busy, Busy::default(), "nothing is hidden from it");
+    // Whoever is connected, and which locks they have: root, in a transaction.
+    root.run("BEGIN", LONG).await.unwrap();
+    root.run("SELECT COUNT(*) FROM shop.t WHERE id = 1", LONG).await.unwrap();
+    let with_locks = "SELECT id FROM information_schema.PROCESSLIST JOIN \
+                      information_schema.METADATA_LOCK_INFO ON thread_id = id";
+    let ids: Vec<u64> = server.rows(with_locks).await.unwrap();
+    assert!(ids.contains(&u64::from(root.own_id())), "{ids:?}");
+    let waits = "SELECT COUNT(*) FROM information_schema.innodb_lock_waits";
+    assert_eq!(server.rows::<u64>(waits).await.unwrap(), [0]);
     let denied = server.run("SELECT * FROM shop.t", LONG).await.unwrap_err().to_string();
     assert!(denied.contains("denied"), "{denied}");
     let nobody = Config { user: "nobody-there".into(), ..db.config() };

@@ -71,6 +71,8 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
         }
     };
     let held = share.or(resident)?;
+    let swappable =
+        size("RssAnon").map(|anon| anon.saturating_sub(size("VmLck").unwrap_or_default()));
     let grown = size("VmHWM").zip(size("VmRSS")).map(|(most, now)| most.saturating_sub(now));
     Some(Process {
         pid,
@@ -84,6 +86,9 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
         is_pss: share.is_some(),
         highest: grown.map(|grown| held.saturating_add(grown)),
         // Field 22 of proc_pid_stat(5), the twentieth after the name.
+        swappable,
+        // Fields 14 and 15: in user mode and in the kernel.
+        cpu_s: number(11).zip(number(12)).map(|(user, kernel)| (user + kernel) / TICKS),
         age_s: uptime.zip(number(19)).map(|(now, start)| now.saturating_sub(start / TICKS)),
     })
 }
@@ -124,6 +129,7 @@ mod tests {
         );
         // At its highest it was 100 KiB above what it is now.
         assert_eq!((found[0].highest, found[1].highest), (Some(Kib(620)), None));
+        assert_eq!((found[0].swappable, found[0].cpu_s), (Some(Kib(500)), None));
         assert_eq!(unread, []);
     }
 }

@@ -120,7 +120,10 @@ pub(crate) fn text(told: &Advices) -> String {
             // Meant to be copied: never broken.
             let _ = writeln!(out, "     > {}", harmless(line));
         }
-        wrapped(&mut out, "     then: ", "       ", &advice.check);
+        wrapped(&mut out, "     check: ", "       ", &advice.check);
+    }
+    if told.advices.len() > 1 {
+        out.push_str("\nEach stands for itself: what two of them give does not always add up.\n");
     }
     if !told.unread.is_empty() {
         out.push_str("\nNot read or not understood:\n");
@@ -169,7 +172,7 @@ mod tests {
         assert_eq!(
             text,
             "1. Files under /tmp hold 300 MiB of memory\n   saves 300 MiB; likely, low risk (tmpfs-heavy)\n     \
-             - /tmp: tmpfs, 300 MiB in use\n     > one\n     > two\n     then: df /tmp\n"
+             - /tmp: tmpfs, 300 MiB in use\n     > one\n     > two\n     check: df /tmp\n"
         );
     }
 

@@ -116,7 +116,7 @@ fn article(out: &mut String, advice: &Advice, number: usize) {
     let command: Vec<String> = advice.command.lines().map(safe).collect();
     let _ = write!(
         out,
-        "</dl>\n<pre>{}</pre>\n<p class=\"check\">Then: {}</p>\n</article>\n",
+        "</dl>\n<pre>{}</pre>\n<p class=\"check\">Check: {}</p>\n</article>\n",
         command.join("\n"),
         safe(&advice.check)
     );

@@ -126,8 +126,12 @@ pub struct Process {
     /// The most it ever held: `held`, and what its resident memory was above today's (`VmHWM`). A PHP worker
     /// gives memory back at the end of each page.
     pub highest: Option<Kib>,
+    /// What of it could be swapped out: anonymous memory that is not locked (`RssAnon` less `VmLck`).
+    pub swappable: Option<Kib>,
     /// How long it has run, in seconds.
     pub age_s: Option<u64>,
+    /// CPU time it has used, in seconds.
+    pub cpu_s: Option<u64>,
 }
 
 impl Process {

@@ -27,7 +27,8 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    const ALL: [Self; 5] = [Self::Mysql, Self::Fpm, Self::Redis, Self::Java, Self::Varnish];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Mysql, Self::Fpm, Self::Redis, Self::Java, Self::Varnish];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

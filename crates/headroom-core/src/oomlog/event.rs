@@ -175,6 +175,8 @@ pub struct MemInfo {
     pub hugepages: Option<Kib>,
     /// `kernel_stack`, over all nodes or zones.
     pub kernel_stack: Option<Kib>,
+    /// The largest of the caches under `Unreclaimable slab info:`, the largest first.
+    pub slabs: Vec<(String, Kib)>,
 }
 
 /// One row of the task table; sizes in pages unless the type says KiB.

@@ -155,6 +155,7 @@ fn a_process_is_classed_when_it_begins_and_not_at_the_next_scan() {
         if lacks || score().trim() == "1000" {
             break;
         }
+        watch.woken = own::now();
         watch.wait(Duration::from_millis(20));
     }
     child.kill().unwrap();

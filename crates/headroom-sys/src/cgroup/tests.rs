@@ -178,3 +178,41 @@ fn this_machines_cgroup_reads_and_is_gone_when_removed() {
     assert_eq!(zone.read(), Err(ReadError::Gone));
     assert_eq!(cgroups.zone(&name).err(), Some(ReadError::Gone));
 }
+
+#[test]
+fn a_zone_of_v2_says_when_it_ran_out_and_not_for_what_was_before() {
+    let root = v2();
+    let mut zone = Cgroups::detect(root.path()).zone("limited.slice").unwrap();
+    zone.read().unwrap();
+    assert!(!zone.ran_out_since(), "those counted before it was opened are past");
+    let events = root.path().join("sys/fs/cgroup/limited.slice/memory.events");
+    fs::write(events, "low 0\nhigh 3\nmax 9\noom 3\noom_kill 4\n").unwrap();
+    zone.read().unwrap();
+    assert!(zone.ran_out_since() && !zone.ran_out_since());
+}
+
+#[test]
+fn a_zone_of_this_machine_tells_that_it_ran_out_of_memory() {
+    let cgroups = Cgroups::detect(Path::new("/"));
+    let name = format!("headroom-oom-{}", std::process::id());
+    let dir = Path::new("/sys/fs/cgroup/memory").join(&name);
+    let is_v1 = matches!(cgroups.layout(), Layout::V1 | Layout::Hybrid);
+    if !is_v1 || fs::create_dir(&dir).is_err() {
+        println!("SKIPPED: only root can make a cgroup, and only v1 has an eventfd for this");
+        return;
+    }
+    let own = Own(dir);
+    let mut zone = cgroups.zone(&name).unwrap();
+    fs::write(own.0.join("memory.limit_in_bytes"), "16777216").unwrap();
+    zone.read().unwrap();
+    assert!(!zone.ran_out_since());
+    let mut waiter = crate::wait::Waiter::new(2).unwrap();
+    waiter.add(zone.oom_fd().unwrap(), crate::wait::Interest::Readable, 7).unwrap();
+    let script = format!("echo $$ > '{}/cgroup.procs'; exec tail /dev/zero", own.0.display());
+    let mut hog = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    let limit = core::time::Duration::from_secs(60);
+    assert_eq!(waiter.wait(Some(limit)).unwrap().count(), 1, "it wakes whoever waits");
+    assert!(zone.ran_out_since());
+    hog.wait().unwrap();
+    assert!(zone.read().unwrap().oom_kill > Some(0));
+}

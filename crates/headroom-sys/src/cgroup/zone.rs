@@ -4,13 +4,15 @@ use core::ffi::CStr;
 
 use headroom_core::snapshot::{CgroupMemory, Pressure};
 use headroom_core::units::Kib;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 
 use super::is_cgroup2;
 use crate::error::ReadError;
 use crate::lines::{each_line, open_file, read_file};
 use crate::psi::{PressureLines, is_absent};
 use crate::text::{counter, decimal};
+use crate::wait::Bell;
 
 /// Room for the lines of memory.stat, in a few reads.
 const BUFFER: usize = 4096;
@@ -58,6 +60,12 @@ pub struct ZoneReader {
     pressure: Option<OwnedFd>,
     counts_kills_below: bool,
     notifies: bool,
+    /// v1: rings when the cgroup has run out of memory.
+    bell: Option<Bell>,
+    /// v2: how often it had, at the last reading.
+    ran_out: Option<u64>,
+    /// It has since that was last asked.
+    runs_out: bool,
     buffer: Box<[u8]>,
 }
 
@@ -70,7 +78,10 @@ impl ZoneReader {
     }
 
     pub(super) fn v1(dir: &OwnedFd, unified: Option<&OwnedFd>) -> Result<Self, ReadError> {
-        Self::with(&V1, dir, unified)
+        let mut zone = Self::with(&V1, dir, unified)?;
+        // A captured tree has no such file.
+        zone.bell = zone.kills.as_ref().and_then(|kills| oom_bell(dir, kills).ok());
+        Ok(zone)
     }
 
     fn with(
@@ -88,6 +99,9 @@ impl ZoneReader {
             pressure: pressure.and_then(|dir| open_file(dir.as_fd(), c"memory.pressure").ok()),
             counts_kills_below: false,
             notifies: false,
+            bell: None,
+            ran_out: None,
+            runs_out: false,
             buffer: vec![0; BUFFER].into(),
         })
     }
@@ -109,6 +123,22 @@ impl ZoneReader {
             oom_kill: self.oom_kill()?,
             pressure: self.pressure()?,
         })
+    }
+
+    /// What becomes readable when the zone runs out of memory, before the kernel kills in it (v1:
+    /// Documentation/admin-guide/cgroup-v1/memory.rst, 10. OOM Control). `None` in v2, whose
+    /// [`events_fd`](Self::events_fd) tells, and in a captured tree.
+    #[must_use]
+    pub fn oom_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether the zone ran out of memory since this was last asked, as far as the last
+    /// [`read`](Self::read) knows: the kernel kills in it in a moment, if it has not yet. Hot.
+    #[must_use]
+    pub fn ran_out_since(&mut self) -> bool {
+        let rang = self.bell.as_ref().is_some_and(Bell::silence);
+        core::mem::take(&mut self.runs_out) || rang
     }
 
     /// Whether `oom_kill` counts the kernel's kills in the whole subtree.
@@ -163,12 +193,14 @@ impl ZoneReader {
 
     fn oom_kill(&mut self) -> Result<Option<u64>, ReadError> {
         let Some(file) = &self.kills else { return Ok(None) };
-        let mut kills = None;
-        each_line(file.as_fd(), &mut self.buffer, &mut |line| {
-            if let Some((b"oom_kill", value)) = counter(line) {
-                kills = Some(value);
-            }
+        let (mut kills, mut ran_out) = (None, None);
+        each_line(file.as_fd(), &mut self.buffer, &mut |line| match counter(line) {
+            Some((b"oom_kill", value)) => kills = Some(value),
+            Some((b"oom", value)) => ran_out = Some(value),
+            _ => {}
         })?;
+        self.runs_out |= self.ran_out.is_some_and(|before| ran_out > Some(before));
+        self.ran_out = ran_out;
         Ok(kills)
     }
 
@@ -181,4 +213,14 @@ impl ZoneReader {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Has the kernel ring a bell whenever a cgroup of v1 runs out of memory, in its hierarchy as well.
+fn oom_bell(dir: &OwnedFd, kills: &OwnedFd) -> Result<Bell, ReadError> {
+    let bell = Bell::new()?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let control = rustix::fs::openat(dir, c"cgroup.event_control", flags, Mode::empty())?;
+    let order = format!("{} {}", bell.as_fd().as_raw_fd(), kills.as_raw_fd());
+    rustix::io::write(&control, order.as_bytes())?;
+    Ok(bell)
 }

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::WELL;
 use super::judge::{Followed, Row, off};
 use crate::places;
 use crate::progress::say;
@@ -97,24 +96,28 @@ fn tables(rows: &[&Kept]) -> Result<String> {
         text,
         "`cargo xtask lab advise`: a node as it should be ({nodes}) is set up wrongly in one way after the other \
          (`lab/image/run/misconfigured/`), loaded, and advised. The truth is measured there by a program beside each \
-         mistake, which says how. A figure may be 20 % off, and the mistake must come first.\n"
+         mistake, which says how. A figure may be 20 % off, and the mistake must come first. Rows of an older build stand until they are taken again.\n"
     )?;
-    text.push_str("| node | said, MiB | truth, MiB | off | verdict | beside it |\n|---|---|---|---|---|---|\n");
+    text.push_str("| node | said, MiB | truth, MiB | off | verdict | beside it | build |\n|---|---|---|---|---|---|---|\n");
     let number =
         |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-    for Kept { row, .. } in rows {
+    for Kept { row, build, .. } in rows {
         let off = row.said_mib.zip(row.truth_mib).and_then(|(said, truth)| off(said, truth));
         let off = off.map_or_else(|| "-".to_owned(), |off| format!("{off:+.0} %"));
-        let mut others = row.found.clone();
-        if row.name != WELL && !others.is_empty() && row.title.is_some() {
-            others.remove(0);
-        }
+        // A case is called what it must be found as.
+        let others = row.found.iter().filter(|found| **found != row.name);
+        let mut others: Vec<String> = others.cloned().collect();
         if !row.before.is_empty() {
             others.push(format!("before the mistake already {}", row.before.join(", ")));
         }
         let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
         let (said, truth) = (number(row.said_mib), number(row.truth_mib));
-        writeln!(text, "| {} | {said} | {truth} | {off} | {} | {others} |", row.name, row.verdict)?;
+        let build = build.get(..6).unwrap_or_default();
+        writeln!(
+            text,
+            "| {} | {said} | {truth} | {off} | {} | {others} | {build} |",
+            row.name, row.verdict
+        )?;
     }
     let followed: Vec<(&Row, &Followed)> =
         rows.iter().filter_map(|kept| Some((&kept.row, kept.row.followed.as_ref()?))).collect();
@@ -171,7 +174,7 @@ mod tests {
                 verdict: "right".to_owned(),
                 title: Some(String::new()),
                 before: Vec::new(),
-                found: vec![name.to_owned(), "other".to_owned()],
+                found: vec!["other".to_owned(), name.to_owned()],
                 said_mib: Some(said),
                 truth_mib: Some(100),
                 followed,
@@ -182,7 +185,7 @@ mod tests {
         let rows = [row("b", 90, None), row("a", 50, None), row("b", 110, Some(followed))];
         let text = tables(&newest(&rows)).expect("written");
         assert!(
-            text.contains("| a | 50 | 100 | -50 % | right | other |\n| b | 110 | 100 | +10 % |")
+            text.contains("| a | 50 | 100 | -50 % | right | other |  |\n| b | 110 | 100 | +10 % |")
         );
         assert!(text.contains("| b | 110 | 100 | +10 % | 900 | 800 | none |"), "{text}");
     }

@@ -63,9 +63,33 @@ pub(super) fn gather(
     }
     if databases.is_empty() {
         on_disk(root, &mut mysql, &mut databases, unread);
+    } else {
+        // A server's statistics may never have been brought up to date; nobody else has to be told that they were.
+        let (mut files, mut found) = (mysql.clone(), Vec::new());
+        on_disk(root, &mut files, &mut found, &mut Vec::new());
+        take_larger(&mut mysql, &mut databases, files.data, found);
     }
     databases.retain(|database| !OWN.contains(&database.name.as_str()));
     (Some(mysql), databases)
+}
+
+/// What statistics say and what files take: of each the larger.
+fn take_larger(
+    mysql: &mut Mysql,
+    databases: &mut [Database],
+    data: Option<Said<Kib>>,
+    files: Vec<Database>,
+) {
+    let size = |data: &Option<Said<Kib>>| data.as_ref().map(|said| said.value);
+    if size(&data) > size(&mysql.data) {
+        mysql.data = data;
+    }
+    for database in databases {
+        let file = files.iter().find(|file| file.name == database.name);
+        if let Some(file) = file.filter(|file| file.size > database.size) {
+            *database = file.clone();
+        }
+    }
 }
 
 /// The process of the server that answered, by the file it keeps its number in.
@@ -193,6 +217,26 @@ mod tests {
         assert_eq!(version_of("8.0.36"), Some((8, 0, 36)));
         assert_eq!(version_of("8.4"), Some((8, 4, 0)));
         assert_eq!(version_of("unknown"), None);
+    }
+
+    #[test]
+    fn statistics_that_lag_behind_the_files_do_not_count() {
+        let of = |mib, at: &str| Database {
+            name: "shop".into(),
+            size: Kib::from_mib(mib),
+            at: at.into(),
+        };
+        let said = |mib, at: &str| Some(Said::new(Kib::from_mib(mib), at));
+        let mut mysql = Mysql { data: said(2, "tables"), ..Mysql::default() };
+        let mut databases = vec![of(1, "tables")];
+        take_larger(&mut mysql, &mut databases, said(400, "/d"), vec![of(390, "/d/shop")]);
+        assert_eq!(
+            (mysql.data.clone(), databases[0].clone()),
+            (said(400, "/d"), of(390, "/d/shop"))
+        );
+        // Files that cannot be read say nothing.
+        take_larger(&mut mysql, &mut databases, None, Vec::new());
+        assert_eq!(mysql.data, said(400, "/d"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn of(facts: &Facts, fpm: &FpmPool) -> Option<Advice> {
     advice.because(at, what);
     let largest = sizes.last().copied().unwrap_or_default();
     advice.because(
-        "smaps_rollup",
+        "its processes",
         format!(
             "{} of {} workers hold more than twice the usual {usual}, {largest} the largest",
             grown.len(),

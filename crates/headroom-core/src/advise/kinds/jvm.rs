@@ -50,7 +50,7 @@ fn of(facts: &Facts, engine: &Engine) -> Option<Advice> {
         advice.because(format!("/var/lib/{}", engine.name), format!("its index takes {data}"));
     }
     if running > Kib::ZERO {
-        advice.because("smaps_rollup", format!("java holds {running} now"));
+        advice.because("its processes", format!("java holds {running} now"));
     }
     advice.because("room", format!("{}: {}", room.left, room.why));
     advice.cuts_peak = Some(saved);

@@ -71,7 +71,7 @@ fn of(facts: &Facts, mysql: &Mysql) -> Option<Advice> {
     let own = facts.processes.iter().find(|process| Some(process.pid) == mysql.pid);
     let now = own.map_or_else(|| held(facts, Service::Mysql), |process| process.held);
     if now > Kib::ZERO {
-        advice.because("smaps_rollup", format!("it holds {now} now"));
+        advice.because("its processes", format!("it holds {now} now"));
     }
     if let Some(clients) = clients {
         let what = format!("{clients} connections can come from php-fpm's workers and cron");

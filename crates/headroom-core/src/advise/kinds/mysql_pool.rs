@@ -18,7 +18,10 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
         let pool = sizes.pool();
         // Half as much again for growth, undo and what is not data, in steps of the pool's chunks.
         let chunk = Kib::from_mib(128).0;
-        let enough = data.value.percent(150).0.div_ceil(chunk).max(1) * chunk;
+        // What lies in the pool already is data as well, whatever tables and files say.
+        let held = mysql.status.get("innodb_buffer_pool_bytes_data");
+        let held = held.and_then(|bytes| bytes.parse().ok()).map_or(Kib::ZERO, Kib::from_bytes);
+        let enough = data.value.percent(150).max(held).0.div_ceil(chunk).max(1) * chunk;
         let saved = pool.size.saturating_sub(Kib(enough));
         if !worth(facts, saved) {
             return None;
@@ -73,5 +76,9 @@ mod tests {
     fn a_pool_that_fits_its_data_stays() {
         assert_eq!(advise(&facts("2G", 1500)), []);
         assert_eq!(advise(&facts("128M", 1)), []);
+        let mut full = facts("2G", 200);
+        let status = &mut full.mysql.as_mut().unwrap().status;
+        status.insert("innodb_buffer_pool_bytes_data".into(), alloc::format!("{}", 1990_u64 << 20));
+        assert_eq!(advise(&full), []);
     }
 }

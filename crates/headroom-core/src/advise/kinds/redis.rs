@@ -85,7 +85,7 @@ fn of(facts: &Facts, redis: &Instance) -> Option<Advice> {
     }
     if mine > Kib::ZERO {
         let forks = if redis.does_fork() { ", and as much again while it saves" } else { "" };
-        advice.because("smaps_rollup", format!("it holds {mine} now{forks}"));
+        advice.because("its processes", format!("it holds {mine} now{forks}"));
     }
     advice.because("room", format!("{left}: {}", room.why));
     advice.because(redis.file.clone(), format!("maxmemory-policy {policy}"));

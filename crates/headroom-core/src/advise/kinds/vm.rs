@@ -139,7 +139,7 @@ fn transparent_huge_pages(facts: &Facts) -> Option<Advice> {
     let mut advice = Advice::of(Kind::VmSetting);
     advice.title = format!("Huge pages make Redis's fork copy up to all of its {held}");
     advice.because("/sys/kernel/mm/transparent_hugepage/enabled", "always");
-    advice.because("smaps_rollup", format!("Redis holds {held} and forks to save"));
+    advice.because("its processes", format!("Redis holds {held} and forks to save"));
     advice.cuts_peak = Some(held);
     advice.confidence = Confidence::Low;
     advice.risk = Risk::Low;

@@ -18,13 +18,15 @@ pub(super) fn suspects(view: &View<'_>) -> Vec<Suspect> {
     let caches = facts.beside(Use::SlabReclaimable);
     let all = slab.saturating_add(caches).saturating_add(facts.beside(Use::KernelOther));
     if facts.part(slab) >= 0.2 || facts.part(all) >= 0.3 {
-        let title = words::kernel_memory(slab, caches, facts.beside(Use::KernelOther), facts);
+        let slabs = view.event().mem_info.as_ref().map_or(&[][..], |info| info.slabs.as_slice());
+        let other = facts.beside(Use::KernelOther);
+        let title = words::kernel_memory(slab, caches, other, slabs, facts);
         suspects.extend(suspect(
             view,
             Kind::KernelMemory,
             all,
             title,
-            words::kernel_memory_advice(),
+            words::kernel_memory_advice(slabs),
         ));
     }
     let huge = facts.beside(Use::HugePages);

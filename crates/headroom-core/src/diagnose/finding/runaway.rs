@@ -1,11 +1,12 @@
 //! One process that outgrew everything else.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Confidence, Finding, Kind, Suspect, View, held, weighed, weight};
 use crate::diagnose::group::{self, Role};
 use crate::diagnose::percent_of;
-use crate::oomlog::{Constraint, Task};
+use crate::oomlog::{Constraint, Event, Task};
 use crate::units::Kib;
 use crate::words::explain::held as victim_held;
 use crate::words::finding as words;
@@ -43,11 +44,16 @@ fn of(view: &View<'_>, task: &Task) -> Option<Suspect> {
         return None;
     }
     let at = [event.evidence.table, event.evidence.end];
+    let mut advice = words::runaway_advice(family, facts.whole(), is_bounded(view));
+    // What to do comes first, where to look second.
+    if let Some(place) = ran_in(view, task) {
+        advice.insert(advice.len().min(1), place);
+    }
     let finding = |confidence, title| {
         Finding::new(Kind::RunawayProcess, confidence, title)
             .about(family)
             .seen(&at)
-            .advise(words::runaway_advice(family, facts.whole(), is_bounded(view)))
+            .advise(advice.clone())
     };
     let percent = match holder.role {
         Role::Service => weight::SERVICE,
@@ -85,6 +91,14 @@ fn of(view: &View<'_>, task: &Task) -> Option<Suspect> {
     let swapped = took.saturating_sub(rss);
     let finding = finding(confidence, words::runaway(&task.comm, task.pid, rss, swapped, share));
     Some(Suspect { finding, weight: weighed(took, percent) })
+}
+
+/// Where it ran, which the kernel says of the one it chose.
+fn ran_in(view: &View<'_>, task: &Task) -> Option<String> {
+    let events = view.case.events.iter();
+    let chose = |event: &&&Event| event.victims.iter().any(|v| v.pid == Some(task.pid));
+    let event = events.rev().find(chose)?;
+    words::ran_in(event.task_cgroup.as_deref()?)
 }
 
 /// Whether a limit holds it already.

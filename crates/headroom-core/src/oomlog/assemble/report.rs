@@ -18,6 +18,9 @@ const MOST_STATS: usize = 256;
 /// Zones that are kept: a big NUMA machine has some tens.
 const MOST_ZONES: usize = 256;
 
+/// Slab caches that are kept, the largest.
+const MOST_SLABS: usize = 4;
+
 /// Victims that are kept of one group kill.
 const MOST_VICTIMS: usize = 4096;
 
@@ -155,6 +158,11 @@ impl Open {
             MemLine::Buddy(kib) => self.buddy_kib = self.buddy_kib.or(Some(kib)),
             MemLine::Hugepages(size) => {
                 info.hugepages = Some(info.hugepages.unwrap_or_default().saturating_add(size));
+            }
+            MemLine::Slab(name, size) => {
+                info.slabs.push((name.chars().take(64).collect(), size));
+                info.slabs.sort_by_key(|(_, size)| core::cmp::Reverse(*size));
+                info.slabs.truncate(MOST_SLABS);
             }
             MemLine::Ram(pages) => info.ram_pages = info.ram_pages.or(Some(pages)),
             MemLine::Reserved(pages) => info.reserved_pages = info.reserved_pages.or(Some(pages)),

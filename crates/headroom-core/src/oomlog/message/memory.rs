@@ -29,6 +29,9 @@ pub enum MemLine<'a> {
     SwapFree(Kib),
     /// `Total swap = 0kB`
     SwapTotal(Kib),
+    /// `shmem_inode_cache     457208KB     457208KB`, a row of `Unreclaimable slab info:` (since 4.15): the
+    /// cache and what it takes in all.
+    Slab(&'a str, Kib),
 }
 
 pub(super) fn message(text: &str) -> Option<MemLine<'_>> {
@@ -80,7 +83,15 @@ pub(super) fn message(text: &str) -> Option<MemLine<'_>> {
     {
         return Some(MemLine::KernelStack(Kib(size)));
     }
-    counters(text).map(MemLine::Counters)
+    slab(text).or_else(|| counters(text).map(MemLine::Counters))
+}
+
+fn slab(text: &str) -> Option<MemLine<'_>> {
+    let mut words = text.split_ascii_whitespace();
+    let name = words.next()?;
+    let mut size = || -> Option<u64> { words.next()?.strip_suffix("KB")?.parse().ok() };
+    let (_, total) = (size()?, size()?);
+    words.next().is_none().then_some(MemLine::Slab(name, Kib(total)))
 }
 
 /// Only bare numbers are page counts: the per-node and per-zone lines carry a unit.
@@ -96,4 +107,20 @@ fn counters(text: &str) -> Option<Vec<(&str, u64)>> {
         }
     }
     (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_slab_listing_names_a_cache_and_all_it_takes() {
+        let row = message("kmalloc-cg-4k        584890KB     584896KB");
+        assert_eq!(row, Some(MemLine::Slab("kmalloc-cg-4k", Kib(584_896))));
+        for text in
+            ["Name                      Used          Total", "a 1KB", "a 1KB 2KB 3", "a 1 2"]
+        {
+            assert!(!matches!(message(text), Some(MemLine::Slab(..))), "{text}");
+        }
+    }
 }

@@ -24,6 +24,26 @@ pub(crate) fn worker_far_ahead(comm: &str, pid: u32, rss: Kib, times: u64) -> St
     format!("One {comm} (PID {pid}) held {rss}, {times} times what each of its siblings has")
 }
 
+/// `it was one of cron's jobs`, of `/system.slice/cron.service`; `None` where the cgroup tells nothing.
+pub(crate) fn ran_in(cgroup: &str) -> Option<String> {
+    let part = cgroup.rsplit('/').find(|part| !part.is_empty())?;
+    let user =
+        cgroup.split('/').find_map(|part| part.strip_prefix("user-")?.strip_suffix(".slice"));
+    let session = part.starts_with("session-") && part.ends_with(".scope");
+    match (part, user) {
+        ("cron.service" | "crond.service" | "cronie.service", _) => Some(
+            "it was one of cron's jobs: `journalctl -t CRON -t CROND` has the command".to_string(),
+        ),
+        (_, Some(uid)) if session => Some(format!(
+            "it ran in a login of uid {uid} ({part}): `last` and `journalctl -t sshd` say whose"
+        )),
+        (unit, _) if unit.ends_with(".service") || unit.ends_with(".scope") => {
+            Some(format!("it ran in {unit}: `systemctl status {unit}`"))
+        }
+        _ => None,
+    }
+}
+
 /// `php (PID 4711) alone held 1.3 GiB, 62 % of the limit`.
 pub(crate) fn runaway_of(
     comm: &str,

@@ -205,7 +205,9 @@ fn what_the_agents_database_user_needs_is_said_and_printed_alone_for_the_client(
     assert!(statements.contains("IDENTIFIED VIA unix_socket;\n"), "{statements}");
     for line in statements.lines() {
         assert!(shown.contains(line), "{line}");
-        let is_sql = ["-- ", "CREATE USER ", "GRANT "].iter().any(|word| line.starts_with(word));
+        let is_sql = ["-- ", "CREATE USER ", "GRANT ", "INSTALL PLUGIN "]
+            .iter()
+            .any(|word| line.starts_with(word));
         assert!(is_sql, "{line}");
     }
     assert_eq!(tree(root.path()), before);

@@ -63,7 +63,6 @@ fn rehearse(proc: &mut Proc, waiter: &Waiter, policy: &Policy) {
     let _chosen = decide_in_a_storm(policy);
     let _no_connection = proc.has_connection(pid);
     let _runs = proc.doing(pid);
-    let _whatever_they_are = proc.lock_waiters(&mut |_, _| {});
     if let Ok(target) = Target::open(proc, id) {
         let _nobody_waits = waiter.add(&target, Interest::Readable, VICTIM);
         // SIGCONT, of all signals the one that a running process takes no notice of.

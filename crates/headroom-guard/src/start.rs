@@ -33,6 +33,7 @@ use crate::say::{say, wall_clock_ms};
 use crate::sense::Senses;
 use crate::serve::{self, Server};
 use crate::settle::Settling;
+use crate::table::Names;
 use crate::tokens::{BELL, LOG, PRESSURE, SIGNAL, ZONE};
 use crate::trial::Trials;
 use crate::view::{Shared, missing};
@@ -166,12 +167,19 @@ impl Watch {
         hands.thaw_all(&mut senses.proc);
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
+        match Names::start(&options.root) {
+            Ok(names) => senses.table.read_beside(names),
+            Err(error) => {
+                let instead = "the guard itself waits for what it reads of them";
+                lacking.push(missing("a thread that reads names", error, instead));
+            }
+        }
         let births = Births::open(&senses, &waiter, lacking);
         senses.snapshot.births_heard = births.are_heard();
         let users = paths::under(&options.root, "/etc/passwd");
         let users = std::fs::read_to_string(users).unwrap_or_default();
         let agent = uid_of(&users, paths::AGENT_USER);
-        let trials = Trials::new(paths::agent_dir(&options.runtime_dir), agent);
+        let trials = Trials::new(paths::agent_dir(&options.runtime_dir), agent, &options.root);
         let log = open_log(options, &senses, &waiter, lacking);
         let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();

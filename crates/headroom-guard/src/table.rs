@@ -15,10 +15,12 @@ use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
-use examine::{Kin, examine, weigh};
+use examine::{Kin, Relations, examine, weigh};
+pub(crate) use names::Names;
 use passed::{Passed, Turns};
 
 mod examine;
+mod names;
 mod passed;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,8 @@ const NAMES: u32 = 8;
 const LONG: Duration = Duration::from_millis(20);
 /// ... none for this long.
 const NOT_AGAIN: Duration = Duration::from_secs(10);
+/// ... after one that could not be read in time, for this long.
+const MISSED: Duration = Duration::from_secs(1);
 /// When the table is this full, in per cent, those that have ended are looked for ...
 const FULL: usize = 75;
 /// ... so many entries at each birth.
@@ -83,6 +87,8 @@ pub(crate) struct Table {
     /// (fs/proc/base.c, mm/memory.c `access_remote_vm`), which that process may hold for seconds while it
     /// waits for memory itself; everything else that is read here takes no such lock.
     hasty: bool,
+    /// Who reads what may have to be waited for; without it that is read here.
+    names: Option<Names>,
     /// Command lines that may yet be read before the next look.
     names_left: u32,
     /// After one that took long none is read before this.
@@ -107,6 +113,7 @@ impl Table {
             next_processes: Vec::with_capacity(LEAST_ROOM),
             next_memos: Vec::with_capacity(LEAST_ROOM),
             hasty: false,
+            names: None,
             names_left: 0,
             names_again: Moment::default(),
             look_from: 0,
@@ -173,8 +180,9 @@ impl Table {
         let parent = at_pid(&snapshot.processes, stat.parent).copied();
         let renamed = process.comm != stat.comm;
         let process = updated(process, &stat);
-        let (process, nameless) =
-            self.examine(proc, process, policy, parent, stat.session, renamed);
+        let relations =
+            Relations { parent, session: stat.session, was_examined: before.is_some(), renamed };
+        let (process, nameless) = self.examine(proc, process, policy, &relations);
         let memo = Memo { examined: now, nameless, ..memo };
         snapshot.nameless |= nameless;
         match place {
@@ -211,10 +219,17 @@ impl Table {
         };
         let parent = at_pid(&snapshot.processes, stat.parent).copied();
         let (session, granted) = (stat.session, &self.granted);
-        let kin = Kin { parent, session, granted, hasty: true, renamed: false };
-        let now = examine(proc, updated(*process, &stat), policy, &kin);
+        let relations = Relations { parent, session, was_examined: true, renamed: false };
+        let names = self.names.as_ref();
+        let kin = Kin { relations: &relations, granted, hasty: true, blind: false, names };
+        let (now, _) = examine(proc, updated(*process, &stat), policy, &kin);
         let may_go = now.may_be_slain() || (trims && now.is_worker);
         (!may_go).then_some(Report::Refused)
+    }
+
+    /// Has others read from now on what may have to be waited for.
+    pub(crate) fn read_beside(&mut self, names: Names) {
+        self.names = Some(names);
     }
 
     /// Takes in whether memory is short, as each look finds it.
@@ -230,21 +245,27 @@ impl Table {
         proc: &mut Proc,
         process: Process,
         policy: &Policy,
-        parent: Option<Process>,
-        session: i32,
-        renamed: bool,
+        relations: &Relations,
     ) -> (Process, bool) {
         let began = own::now();
-        let nameless = self.hasty && (self.names_left == 0 || began < self.names_again);
+        let blind = began < self.names_again;
+        let nameless = blind || (self.hasty && self.names_left == 0);
         self.names_left = self.names_left.saturating_sub(1);
-        let kin = Kin { parent, session, granted: &self.granted, hasty: nameless, renamed };
-        let examined = examine(proc, process, policy, &kin);
-        if self.hasty {
-            let ended = own::now();
-            if ended.since(began) > LONG {
-                self.names_again = ended.after(NOT_AGAIN);
-            }
+        let kin = Kin {
+            relations,
+            granted: &self.granted,
+            hasty: nameless,
+            blind,
+            names: self.names.as_ref(),
+        };
+        let (examined, missed) = examine(proc, process, policy, &kin);
+        let ended = own::now();
+        if !blind && missed {
+            self.names_again = ended.after(MISSED);
+        } else if self.hasty && ended.since(began) > LONG {
+            self.names_again = ended.after(NOT_AGAIN);
         }
+        let nameless = nameless || missed;
         (examined, nameless)
     }
 
@@ -367,8 +388,13 @@ impl Table {
                         .copied();
                     let renamed = before.is_some_and(|before| before.comm != stat.comm);
                     let process = updated(fresh, &stat);
-                    let (process, nameless) =
-                        self.examine(proc, process, policy, parent, stat.session, renamed);
+                    let relations = Relations {
+                        parent,
+                        session: stat.session,
+                        was_examined: memo.examined != Moment::default(),
+                        renamed,
+                    };
+                    let (process, nameless) = self.examine(proc, process, policy, &relations);
                     (process, Memo { examined: now, nameless, ..memo })
                 }
             };

@@ -1,13 +1,17 @@
 //! Pauses on trial: what the agent, the kernel's file locks and the shop's own workers say about stopped
 //! jobs that could hold a lock. Looked at only while there is one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use headroom_api::trial::{HOLDERS, HOLDERS_LEN, Held, Holders};
 use headroom_core::policy::Class;
 use headroom_core::snapshot::{Holding, Moment, Process, ProcessId, Snapshot, Trial};
 use headroom_sys::file::read_from;
 use headroom_sys::proc::{Doing, Proc};
+
+use file_locks::FileLocks;
+
+mod file_locks;
 
 /// Workers that are watched; a shop with more has its first ones watched.
 const MOST_WORKERS: usize = 128;
@@ -31,14 +35,17 @@ pub(crate) struct Trials {
     answers: PathBuf,
     /// Who may: root does, and this user.
     agent: Option<u32>,
+    file_locks: Option<FileLocks>,
     buffer: Box<[u8]>,
     held: Vec<Held>,
     waiting: Vec<Waiting>,
 }
 
 impl Trials {
-    pub(crate) fn new(answers: PathBuf, agent: Option<u32>) -> Self {
+    pub(crate) fn new(answers: PathBuf, agent: Option<u32>, root: &Path) -> Self {
         Self {
+            // Without a thread nobody is known to wait for a file.
+            file_locks: FileLocks::start(root).ok(),
             answers: answers.join(HOLDERS),
             agent,
             buffer: vec![0; HOLDERS_LEN].into(),
@@ -68,7 +75,7 @@ impl Trials {
             return;
         }
         self.read_answers(snapshot);
-        self.read_file_locks(proc, snapshot);
+        self.read_file_locks(snapshot);
         self.watch_workers(proc, snapshot);
     }
 
@@ -85,20 +92,27 @@ impl Trials {
     }
 
     /// Who waits for a file lock of a stopped process, or of the `flock` that started it.
-    fn read_file_locks(&self, proc: &mut Proc, snapshot: &mut Snapshot) {
-        let held = &self.held;
-        let _no_file_locks = proc.lock_waiters(&mut |holder, waiter| {
-            for held in held {
-                let find = |pid| find(&snapshot.processes, pid);
-                let job = find(held.id.pid).filter(|p| p.id == held.id);
-                let (Some(job), Some(waiter)) = (job, find(waiter)) else { continue };
+    fn read_file_locks(&self, snapshot: &mut Snapshot) {
+        let Some(file_locks) = &self.file_locks else { return };
+        let now = snapshot.at;
+        let Snapshot { processes, trials, .. } = snapshot;
+        let mut waited = |held: &Held, asked| {
+            if trials.len() < trials.capacity() {
+                trials.push(Trial { id: held.id, holding: Holding::Waited, asked });
+            }
+        };
+        file_locks.latest(now, |read, (holder, waiter)| {
+            let Some(waiter) = find(processes, waiter) else { return };
+            for held in self.held.iter().filter(|held| read >= held.since) {
+                let Some(job) = find(processes, held.id.pid).filter(|p| p.id == held.id) else {
+                    continue;
+                };
                 let is_its = holder == held.id.pid || holder == job.parent;
                 // A younger job that waits for an older one has to, whether that is stopped or not.
                 let has_to = waiter.class == Class::Expendable
                     && waiter.id.start_ticks >= job.id.start_ticks;
                 if is_its && !has_to {
-                    let asked = snapshot.at;
-                    note(snapshot, Trial { id: held.id, holding: Holding::Waited, asked });
+                    waited(held, read);
                 }
             }
         });

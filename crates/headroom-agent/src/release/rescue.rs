@@ -118,7 +118,14 @@ impl Watched {
     async fn rescue(&mut self, grown: Kib, ago: Duration) -> Result<Option<String>, DbError> {
         let Some(server) = &mut self.server else { return Ok(None) };
         let statements = running(server).await?;
-        let Some(found) = culprit(&statements, grown, ago) else { return Ok(None) };
+        let Some(found) = culprit(&statements, grown, ago) else {
+            let seconds = ago.as_secs();
+            return Ok(Some(format!(
+                "the database took {grown} within {seconds} s and next to nothing is left; none of its {} \
+                 statements explains that",
+                statements.len()
+            )));
+        };
         end_query(server, found.id).await?;
         Ok(Some(format!(
             "the database took {grown} and next to nothing is left: ended the statement of {} on connection {}, \
@@ -238,6 +245,39 @@ mod tests {
         // Long ago is forgotten.
         growth.note(at(300), Kib::from_mib(430));
         assert_eq!(growth.of(at(301), Kib::from_mib(430)).0, Kib::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_table_in_memory_that_fills_the_node_ends_with_its_statement() {
+        use crate::mysql::testing::MariaDb;
+        let Some(db) = MariaDb::start(32) else { return };
+        let mut watched = Watched { growth: Growth::default(), server: None, silent_until: None };
+        let (config, root) = (db.config(), Path::new("/"));
+        watched.connect(&config, root).await;
+        let total = Kib::from_mib(1000);
+        assert!(matches!(watched.look(Kib::from_mib(800), total), Look::Calm));
+        let mut client = db.connect().await;
+        let long = Duration::from_secs(300);
+        client.run("SET SESSION max_heap_table_size = 1 << 31", long).await.unwrap();
+        let fills = tokio::spawn(async move {
+            let table = "CREATE TEMPORARY TABLE mysql.m (v VARCHAR(4000)) ENGINE=MEMORY \
+                         AS SELECT REPEAT('x', 4000) v FROM mysql.seq_1_to_400000 WHERE SLEEP(0.00001) = 0";
+            client.run(table, long).await.is_err()
+        });
+        let mut ended = None;
+        for _ in 0..1200 {
+            // Next to nothing is left in a node of this size.
+            if let Look::Storm(grown, ago) = watched.look(Kib::from_mib(100), total) {
+                ended = watched.rescue(grown, ago).await.unwrap();
+            }
+            if ended.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let said = ended.expect("it is found");
+        assert!(said.contains("CREATE TEMPORARY TABLE mysql.m"), "{said}");
+        assert!(fills.await.unwrap(), "it was interrupted");
     }
 
     #[test]

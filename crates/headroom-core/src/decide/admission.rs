@@ -40,7 +40,7 @@ const PAUSE_SHOWS: Duration = Duration::from_millis(150);
 /// A job that could not be paused is asked again after this, one that held a lock at the latest.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// One that held a lock is asked again after this, and after half as long again each further time ...
-const ASK_FIRST: Duration = Duration::from_millis(150);
+const ASK_FIRST: Duration = Duration::from_millis(60);
 /// ... and so much longer by its pid: those that were stopped together are not asked together.
 const ASK_APART: Duration = Duration::from_millis(7);
 /// What was found out about a stopped job is true for this long.

@@ -1,44 +1,62 @@
 //! Asks of one process what its class depends on, and what its end would return.
 
-use headroom_core::policy::{Identity, Policy, Role, Slay};
+use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Process, ProcessId};
 use headroom_core::units::Kib;
 use headroom_sys::proc::Proc;
 
+use super::names::{Buffers, Names};
 use crate::protect;
 
 /// What a process is by its relations.
-pub(super) struct Kin<'a> {
+pub(super) struct Relations {
     /// Its parent, when that is in the table.
     pub(super) parent: Option<Process>,
     pub(super) session: i32,
-    pub(super) granted: &'a [ProcessId],
-    /// Its command line must not be read now.
-    pub(super) hasty: bool,
+    /// It was examined before.
+    pub(super) was_examined: bool,
     /// It has another name than when it was last examined, so the command line known then is old.
     pub(super) renamed: bool,
 }
 
-/// Asks everything that a class depends on. What cannot be read stays unknown to the rules.
+/// By whose word and within which bounds a process is examined.
+pub(super) struct Kin<'a> {
+    pub(super) relations: &'a Relations,
+    pub(super) granted: &'a [ProcessId],
+    /// Its command line must not be read now ...
+    pub(super) hasty: bool,
+    /// ... and its cgroup neither.
+    pub(super) blind: bool,
+    /// Who reads what may have to be waited for; else it is read here.
+    pub(super) names: Option<&'a Names>,
+}
+
+/// Asks everything that a class depends on. What cannot be read stays unknown to the rules. Says also
+/// whether it has to be looked at again, since its cgroup was not to be had.
 pub(super) fn examine(
     proc: &mut Proc,
     process: Process,
     policy: &Policy,
     kin: &Kin<'_>,
-) -> Process {
+) -> (Process, bool) {
     let pid = process.id.pid;
-    let (mut cmdline, mut exe, mut cgroup) = ([0; 1024], [0; 512], [0; 512]);
-    let mut parent_exe = [0; 512];
+    let (mut exe, mut parent_exe, mut buffers) = ([0; 512], [0; 512], Buffers::new());
+    let lengths = match kin.names {
+        _ if kin.blind => None,
+        Some(names) => names.ask(pid, !kin.hasty, &mut buffers),
+        None => Some(buffers.read(proc, pid, !kin.hasty)),
+    };
+    let read = lengths.unwrap_or_default();
     let uid = proc.status(pid).map(|s| s.uid_effective).unwrap_or(process.uid);
     let parent_uid = proc.status(process.parent).ok().map(|s| s.uid_effective);
     let known = process.command;
-    let cmdline = if kin.hasty {
-        Some(known.as_bytes()).filter(|known| !known.is_empty() && !kin.renamed)
+    let cmdline = if kin.hasty || lengths.is_none() {
+        Some(known.as_bytes()).filter(|known| !known.is_empty() && !kin.relations.renamed)
     } else {
-        proc.cmdline(pid, &mut cmdline).ok()
+        read.command.map(|len| &buffers.command[..len])
     };
     let exe = proc.exe(pid, &mut exe).ok().map(|(path, _)| path);
-    let cgroup = proc.cgroup(pid, &mut cgroup).ok();
+    let cgroup = read.cgroup.map(|len| &buffers.cgroup[..len]);
     let parent_exe = proc.exe(process.parent, &mut parent_exe).ok().map(|(path, _)| path);
     let who = Identity {
         uid,
@@ -49,13 +67,17 @@ pub(super) fn examine(
         parent_uid,
         parent_exe,
     };
-    let parent = kin.parent.as_ref().map(|parent| parent.comm.as_bytes());
-    let (class, rule) = policy.classify_child_of(parent, &who);
+    let parent = kin.relations.parent.as_ref().map(|parent| parent.comm.as_bytes());
+    let (class, rule) = match kin.like(&process, uid, lengths.is_some()) {
+        Some(like) => (like.class, like.rule),
+        None => policy.classify_child_of(parent, &who),
+    };
     let slay = policy.rule(rule).map(|rule| rule.slay).unwrap_or_default();
     let process = Process {
         family: match slay {
+            Slay::Unit if lengths.is_none() => kin.near(&process).map_or(0, |near| near.family),
             Slay::Unit => unit_family(cgroup.unwrap_or_default()),
-            Slay::Process | Slay::Session => session_family(kin.session),
+            Slay::Process | Slay::Session => session_family(kin.relations.session),
         },
         slay_family: slay != Slay::Process,
         is_worker: who.role() == Some(Role::PhpFpmWorker),
@@ -64,10 +86,39 @@ pub(super) fn examine(
         class,
         rule,
         oom_score_adj: proc.oom_score_adj(pid).ok(),
-        zones: zones_of(cgroup.unwrap_or_default(), policy),
+        zones: match cgroup {
+            None if lengths.is_none() => kin.near(&process).map_or(0, |near| near.zones),
+            cgroup => zones_of(cgroup.unwrap_or_default(), policy),
+        },
         ..process
     };
-    Process { protected: protect::is_protected(proc, &process, kin.parent, kin.granted), ..process }
+    let protected = protect::is_protected(proc, &process, kin.relations.parent, kin.granted);
+    (Process { protected, ..process }, lengths.is_none())
+}
+
+impl Kin<'_> {
+    /// Who it is in one cgroup with, most likely: itself as it was last seen, else its parent.
+    fn near<'p>(&'p self, process: &'p Process) -> Option<&'p Process> {
+        let Relations { parent, was_examined, .. } = self.relations;
+        if *was_examined { Some(process) } else { parent.as_ref() }
+    }
+
+    /// Where its cgroup cannot be read: whose class it has. That is its own, known from before; that of
+    /// the job it was started by; or that of the service whose worker it is, forked and not another program.
+    fn like<'p>(&'p self, process: &'p Process, uid: u32, was_read: bool) -> Option<&'p Process> {
+        let Relations { parent, was_examined, renamed, .. } = self.relations;
+        if was_read {
+            return None;
+        }
+        if *was_examined && !renamed {
+            return Some(process).filter(|known| known.uid == uid);
+        }
+        let is_like = |parent: &&Process| {
+            (parent.uid == uid && parent.class == Class::Expendable)
+                || (!was_examined && parent.comm == process.comm)
+        };
+        parent.as_ref().filter(is_like)
+    }
 }
 
 fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {

@@ -21,7 +21,7 @@ impl Node {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self {
-            trials: Trials::new(dir.path().into(), None),
+            trials: Trials::new(dir.path().into(), None, Path::new("/")),
             dir,
             proc: Proc::open(Path::new("/")).unwrap(),
             snapshot: Snapshot { trials: Trials::room(), ..Snapshot::default() },

@@ -92,7 +92,8 @@ impl std::fmt::Debug for Names {
 impl Names {
     /// Starts the reader of the `/proc` under this root; it runs for as long as the program.
     pub(crate) fn start(root: &Path) -> io::Result<Self> {
-        let proc = Proc::open(root).map_err(|error| io::Error::other(error.to_string()))?;
+        let proc =
+            Proc::open_for_files(root).map_err(|error| io::Error::other(error.to_string()))?;
         Self::start_with(proc)
     }
 
@@ -120,7 +121,7 @@ impl Names {
                 });
             }
         };
-        thread::Builder::new().name("names".into()).stack_size(64 * 1024).spawn(run)?;
+        thread::Builder::new().name("names".into()).stack_size(32 * 1024).spawn(run)?;
         Ok(Self(shared))
     }
 

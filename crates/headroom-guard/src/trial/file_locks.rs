@@ -46,7 +46,8 @@ pub(super) struct FileLocks(Arc<Shared>);
 impl FileLocks {
     /// Starts the reader of the `/proc` under this root; it runs for as long as the program.
     pub(super) fn start(root: &Path) -> io::Result<Self> {
-        let mut proc = Proc::open(root).map_err(|error| io::Error::other(error.to_string()))?;
+        let mut proc =
+            Proc::open_for_files(root).map_err(|error| io::Error::other(error.to_string()))?;
         let shared = Arc::new(Shared::default());
         shared.desk().pairs.reserve(MOST);
         let of_reader = Arc::clone(&shared);
@@ -56,7 +57,7 @@ impl FileLocks {
                 read_one(&of_reader, &mut proc, &mut found);
             }
         };
-        thread::Builder::new().name("file-locks".into()).stack_size(64 * 1024).spawn(run)?;
+        thread::Builder::new().name("file-locks".into()).stack_size(32 * 1024).spawn(run)?;
         Ok(Self(shared))
     }
 

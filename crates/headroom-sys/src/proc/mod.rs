@@ -73,6 +73,18 @@ impl Proc {
     /// # Errors
     /// When there is no such directory, or it may not be read.
     pub fn open(root: &Path) -> Result<Self, ReadError> {
+        Self::open_with(root, ENTRIES)
+    }
+
+    /// The same, small: for whoever reads files alone and lists no directory, for which there is no room.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for_files(root: &Path) -> Result<Self, ReadError> {
+        Self::open_with(root, 0)
+    }
+
+    fn open_with(root: &Path, entries: usize) -> Result<Self, ReadError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(root.join("proc"), flags, Mode::empty())?;
         let live = shows_this_process(dir.as_fd());
@@ -82,7 +94,7 @@ impl Proc {
             pressure: Kept::new(c"pressure/memory"),
             vmstat: Kept::new(c"vmstat"),
             buffer: vec![0; BUFFER].into(),
-            entries: vec![MaybeUninit::new(0); ENTRIES].into(),
+            entries: vec![MaybeUninit::new(0); entries].into(),
             page_kib: (rustix::param::page_size() / 1024) as u64,
             ticks_per_second: rustix::param::clock_ticks_per_second(),
             live,

@@ -222,6 +222,8 @@ pub struct Snapshot {
     /// Whether the guard hears of each process that runs another program or becomes another user, so
     /// that those are in `processes` without a scan.
     pub births_heard: bool,
+    /// The command line of somebody in `processes` was not read yet, so that the class is not the last word.
+    pub nameless: bool,
     /// What was found out about stopped processes that could hold a lock.
     pub trials: Vec<Trial>,
     /// Since when a worker of an essential service waits without getting on; looked for only while

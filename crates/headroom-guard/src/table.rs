@@ -176,6 +176,7 @@ impl Table {
         let (process, nameless) =
             self.examine(proc, process, policy, parent, stat.session, renamed);
         let memo = Memo { examined: now, nameless, ..memo };
+        snapshot.nameless |= nameless;
         match place {
             Ok(at) => {
                 snapshot.processes.get_mut(at).into_iter().for_each(|p| *p = process);
@@ -379,6 +380,7 @@ impl Table {
         std::mem::swap(&mut self.memos, &mut self.next_memos);
         snapshot.scanned = now;
         if all {
+            snapshot.nameless = self.memos.iter().any(|memo| memo.nameless);
             snapshot.scanned_all = now;
         }
         Ok(())

@@ -34,8 +34,9 @@ use watch::Watch;
 
 /// From one question to the next while somebody is stopped ...
 const PERIOD: Duration = Duration::from_millis(50);
-/// ... and while of somebody nothing is known yet, and the stop is no older than [`NEW`].
+/// ... and right after a stop, for longer while nothing is known of it yet.
 const SOON: Duration = Duration::from_millis(20);
+const YOUNG: Duration = Duration::from_millis(80);
 const NEW: Duration = Duration::from_millis(300);
 /// Asking takes no larger part of the time than one in this.
 const SHARE: u32 = 5;
@@ -111,7 +112,7 @@ pub(crate) async fn run(node: &Node, counters: &Counters) {
         } else {
             let begin = Instant::now();
             let (holders, fresh) =
-                answer_once(&mut link, &mut past, &mut proc, &held, counters).await;
+                answer_once(&mut link, &mut past, &mut proc, &watch, counters).await;
             // The guard goes without an answer that cannot be written.
             let _ = answer.write(&holders);
             wait = if fresh { SOON } else { PERIOD };
@@ -129,27 +130,32 @@ async fn answer_once(
     link: &mut Link<'_>,
     past: &mut Past,
     proc: &mut Proc,
-    held: &[Held],
+    watch: &Watch,
     counters: &Counters,
 ) -> (Holders, bool) {
     let before = own::now();
+    let looks = |proc: &mut Proc, held: &[Held]| -> Vec<Stop> {
+        held.iter().filter_map(|held| still::look(proc, held, own::now())).collect()
+    };
+    let mut stops = looks(proc, &watch.connected());
     let (is_new, asked) = link.ask(counters).await;
     if is_new {
         // The numbers of threads may have begun anew.
         *past = Past::default();
     }
     let Some(seen) = asked else { return (Holders::at(before), false) };
-    let mut stops: Vec<Stop> =
-        held.iter().filter_map(|held| still::look(proc, held, seen.asked)).collect();
+    // Whoever goes on meanwhile has new things sent, and would be taken for somebody else.
+    stops = still::remaining(proc, stops, &watch.connected());
     stops.sort_by_key(|stop| std::cmp::Reverse(stop.since));
     past.learn(&seen, &stops);
     let mut holders = Holders::at(seen.asked);
     let mut fresh = false;
     for stop in &stops {
-        let Some(holding) = judge::judge(&seen, past, stop) else {
-            fresh |= is_younger(seen.asked, stop.since, NEW);
-            continue;
-        };
+        let holding = judge::judge(&seen, past, stop);
+        // What was on its way at the stop shows a moment later only.
+        let settled = if holding.is_some() { YOUNG } else { NEW };
+        fresh |= is_younger(seen.asked, stop.since, settled);
+        let Some(holding) = holding else { continue };
         if holders.told.push(Told { id: stop.id, since: stop.since, holding }) {
             let kind = match holding {
                 Holding::Nothing => 0,
@@ -214,6 +220,9 @@ impl<'n> Link<'n> {
         self.asker = None;
         self.again = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(AGAIN.1);
+        if matches!(error, ask::AskError::NotMariaDb) {
+            self.again = Instant::now() + REST;
+        }
         // A node without a database is none to complain of.
         if !matches!(error, ask::AskError::Database(mysql::DbError::NoSocket(_))) {
             self.say_once(error.to_string());

@@ -5,9 +5,10 @@
 //! to be new is a connection that was not there, and a statement of a thread that was asleep before: one
 //! that was busy may only have gone on with what it was sent together.
 //!
-//! One thing is taken on trust, until the thread sleeps: that a statement which began between the stop and
-//! the first question after it, on a connection that had no lock two milliseconds before, is none of
-//! several that the stopped process had sent together.
+//! Two things are taken on trust. That the server begins within 25 ms with what it was sent: until then an
+//! acquittal may be taken back. And, until the thread sleeps, that a statement which began between that
+//! time and the first question after it, on a connection that had no lock two milliseconds before, is
+//! none of several that the stopped process had sent together.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +18,10 @@ use super::seen::{Doing, Seen, Thread};
 
 /// Processes for which is remembered what is not theirs.
 const MOST_PROCESSES: usize = 512;
+
+/// So long the server may take to begin with what it was sent: what it begins within this time after a
+/// stop may have been sent before.
+const PICKED_UP_NS: u64 = 25_000_000;
 
 /// A process that sends nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +33,21 @@ pub(crate) struct Stop {
     pub(crate) still: Moment,
 }
 
+impl Stop {
+    /// From then on the server has begun with all that it was sent by the process.
+    const fn picked_up(&self) -> Moment {
+        Moment(self.still.0.saturating_add(PICKED_UP_NS))
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
     asleep: bool,
     query: u64,
-    /// It was sent something after this.
+    /// It slept at this moment, and then was given something to do.
     fresh: Option<Moment>,
+    /// It was accepted after this moment.
+    young: Option<Moment>,
     /// When what it does began: the first statement of those it was not seen asleep between.
     busy: Moment,
 }
@@ -59,24 +73,33 @@ impl Past {
         for stop in stops {
             let others = self.others.entry(stop.id).or_default();
             others.retain(|id| self.known.contains_key(id));
-            let fresh = |known: &Known| known.fresh.is_some_and(|fresh| fresh >= stop.still);
+            let fresh = |known: &Known| {
+                // Who is not accepted yet cannot have sent anything but that it wants to be.
+                known.fresh.is_some_and(|fresh| fresh >= stop.picked_up())
+                    || known.young.is_some_and(|young| young >= stop.still)
+            };
             others.extend(self.known.iter().filter(|(_, known)| fresh(known)).map(|(id, _)| id));
         }
     }
 
     fn known_of(&self, thread: &Thread) -> Known {
         let asleep = thread.doing == Doing::Asleep;
-        let new = Known { asleep, query: thread.query, fresh: None, busy: thread.active };
+        let new =
+            Known { asleep, query: thread.query, fresh: None, young: None, busy: thread.active };
         let Some((last, highest)) = self.last else { return new };
         let Some(before) = self.known.get(&thread.id) else {
             // A connection with a lower number was missing for a moment: nothing is known of it.
-            return Known { fresh: (thread.id > highest).then_some(last), ..new };
+            return Known { young: (thread.id > highest).then_some(last), ..new };
         };
+        let young = before.young;
         let is_new = thread.query != before.query || thread.active > last;
         match before.asleep {
-            true if is_new => Known { fresh: Some(last), ..new },
-            true => Known { fresh: before.fresh, ..new },
-            false => Known { fresh: before.fresh, busy: before.busy.min(thread.active), ..new },
+            true if is_new => Known { fresh: Some(last), young, ..new },
+            true => Known { fresh: before.fresh, young, ..new },
+            false => {
+                let busy = before.busy.min(thread.active);
+                Known { fresh: before.fresh, young, busy, ..new }
+            }
         }
     }
 
@@ -96,6 +119,6 @@ impl Past {
     /// nothing of the beginning.
     pub(crate) fn began_after(&self, thread: &Thread, stop: &Stop) -> bool {
         let busy = self.known.get(&thread.id).map_or(thread.active, |known| known.busy);
-        thread.doing.is_busy() && busy > stop.still
+        thread.doing.is_busy() && busy > stop.picked_up()
     }
 }

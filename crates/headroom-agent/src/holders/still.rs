@@ -2,6 +2,7 @@
 
 use headroom_api::trial::Held;
 use headroom_core::snapshot::Moment;
+use headroom_sys::ReadError;
 use headroom_sys::proc::Proc;
 
 use super::past::Stop;
@@ -19,8 +20,18 @@ pub(super) fn look(proc: &mut Proc, held: &Held, now: Moment) -> Option<Stop> {
         Ok(stat) if stat.start_ticks != held.id.start_ticks || stat.is_zombie() => None,
         Ok(stat) if stat.is_stopped() => stop(held.since),
         Ok(stat) if stat.state == b'D' => stop(now),
-        Err(headroom_sys::ReadError::Gone) => None,
+        Err(ReadError::Gone) if !proc.hides_others() => None,
         // Frozen by its control group, or out of sight.
         Ok(_) | Err(_) => stop(Moment(held.since.0.saturating_add(UNSEEN_NS))),
     }
+}
+
+/// Those of the stops that were in force all the while: the guard has not struck them out, and nobody goes
+/// on whom it is about to.
+pub(super) fn remaining(proc: &mut Proc, stops: Vec<Stop>, now: &[Held]) -> Vec<Stop> {
+    let is_in_force = |stop: &Stop| now.iter().any(|h| h.id == stop.id && h.since == stop.since);
+    let mut goes_on = |stop: &Stop| {
+        proc.stat(stop.id.pid).is_ok_and(|stat| !stat.is_stopped() && stat.state != b'D')
+    };
+    stops.into_iter().filter(|stop| is_in_force(stop) && !goes_on(stop)).collect()
 }

@@ -59,11 +59,16 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
         .map(|argument| argument.trim_end().to_string())
         .collect();
     let own = size("RssAnon").map(|anon| anon.saturating_add(size("RssShmem").unwrap_or_default()));
-    let resident = own.or_else(|| size("VmRSS"));
+    let swapped = size("VmSwap").unwrap_or_default();
+    let resident = own.or_else(|| size("VmRSS")).map(|size| size.saturating_add(swapped));
     let share = match root.read(&file("smaps_rollup")) {
         Ok(text) => {
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-            line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).map(Kib)
+            let line = |name: &str| {
+                let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+                rest.split_whitespace().next()?.parse().ok().map(Kib)
+            };
+            // What was swapped out is held all the same.
+            line("Pss:").map(|share| share.saturating_add(line("SwapPss:").unwrap_or_default()))
         }
         Err(error) => {
             *closed += u64::from(error.kind() == ErrorKind::PermissionDenied);
@@ -73,7 +78,8 @@ fn process(root: &Root, pid: i32, uptime: Option<u64>, closed: &mut u64) -> Opti
     let held = share.or(resident)?;
     let swappable =
         size("RssAnon").map(|anon| anon.saturating_sub(size("VmLck").unwrap_or_default()));
-    let grown = size("VmHWM").zip(size("VmRSS")).map(|(most, now)| most.saturating_sub(now));
+    let now = size("VmRSS").map(|now| now.saturating_add(swapped));
+    let grown = size("VmHWM").zip(now).map(|(most, now)| most.saturating_sub(now));
     Some(Process {
         pid,
         parent: field("PPid")
@@ -114,7 +120,11 @@ mod tests {
         );
         put(7, "cmdline", "php-fpm: pool www\0\0\0");
         put(8, "status", "Name:\tmariadbd\nPPid:\t1\nVmRSS:\t900 kB\n");
-        put(8, "smaps_rollup", "55-77 ---p 0 00:00 0 [rollup]\nRss: 900 kB\nPss: 700 kB\n");
+        put(
+            8,
+            "smaps_rollup",
+            "55-77 ---p 0 00:00 0 [rollup]\nRss: 900 kB\nPss: 640 kB\nSwapPss: 60 kB\n",
+        );
         put(9, "status", "Name:\tkthreadd\nPPid:\t0\n");
         let mut unread = Vec::new();
         let found = gather(&Root::new(folder.path()), &mut unread);

@@ -262,7 +262,10 @@ fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
     }
     let moved = Kib(state.scan.1.0.abs_diff(machine.available.0));
     let stands_still = moved < STILL.max(machine.limit.percent(1));
-    let is_heard = snapshot.births_heard && stands_still && !state.admission.watches_any();
+    let is_heard = snapshot.births_heard
+        && !snapshot.nameless
+        && stands_still
+        && !state.admission.watches_any();
     if is_heard { SCAN_HEARD } else { SCAN_AT_REST }
 }
 

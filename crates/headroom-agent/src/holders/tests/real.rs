@@ -20,7 +20,7 @@ use crate::mysql::testing::MariaDb;
 use crate::testing::missing;
 
 /// However slow the machine: what is awaited comes.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A database, and an agent that answers.
 pub(crate) struct Bed {

@@ -37,10 +37,11 @@ fn seen(asked: u64, threads: &[Thread], tickets: &[(u64, Ticket)]) -> Seen {
     }
 }
 
-/// What is suspected of a process that was stopped at 1000, after these answers.
+/// What is suspected of a process that was stopped at 970, so that what begins after 995 is no more of it,
+/// after these answers.
 fn after(answers: &[Seen]) -> Option<Holding> {
     let mut past = Past::default();
-    let stop = stopped(9, 1000);
+    let stop = stopped(9, 970);
     let mut last = None;
     for seen in answers {
         let stops = if seen.asked >= stop.since { vec![stop] } else { Vec::new() };
@@ -69,7 +70,7 @@ fn one_answer_tells_what_sleeps_and_what_is_under_way() {
             Lock,
         ),
         ("a statement from before the stop", vec![thread(1, Busy, 900, 5)], vec![], Lock),
-        ("a statement from after the stop", vec![thread(1, Busy, 1010, 5)], vec![], Nothing),
+        ("a statement from after the stop", vec![thread(1, Busy, 1030, 5)], vec![], Nothing),
         (
             "its statement waits for a lock",
             vec![thread(1, Waits(Kind::Table), 900, 5)],
@@ -162,6 +163,16 @@ fn a_connection_with_something_new_to_do_is_somebody_elses() {
 }
 
 #[test]
+fn what_was_on_its_way_at_the_stop_is_the_stopped_ones() {
+    let held = [ticket(1, Kind::Table, true, 992)];
+    assert_eq!(after(&[seen(993, &[thread(1, Busy, 992, 6)], &[])]), Some(Lock));
+    let first = seen(985, &[thread(1, Asleep, 900, 5)], &[]);
+    assert_eq!(after(from_ref(&first)), Some(Nothing), "until it arrives");
+    let second = seen(1050, &[thread(1, Asleep, 993, 6)], &held);
+    assert_eq!(after(&[first, second]), Some(Lock));
+}
+
+#[test]
 fn what_was_sent_together_is_one() {
     let first = seen(1005, &[thread(1, Busy, 990, 5)], &[]);
     let second = seen(1025, &[thread(1, Busy, 1020, 6)], &[]);
@@ -179,7 +190,7 @@ fn a_connection_that_came_after_the_stop_is_somebody_elses() {
     // One that came before the first question may have been there at the stop.
     let early = seen(1005, &[thread(5, Asleep, 900, 5)], &[]);
     assert_eq!(after(&[early, second.clone()]), Some(Nothing), "it slept, and then had more to do");
-    let before = seen(990, &[thread(4, Asleep, 900, 5)], &[]);
+    let before = seen(960, &[thread(4, Asleep, 900, 5)], &[]);
     assert_eq!(after(&[before, second]), Some(Lock), "the last question was before the stop");
 }
 
@@ -214,7 +225,7 @@ fn a_suspicion_waits_a_moment_and_an_acquittal_does_not() {
 #[test]
 fn a_connection_learnt_to_be_anothers_stays_so_at_the_next_stop() {
     let mut past = Past::default();
-    let first = stopped(9, 1000);
+    let first = stopped(9, 970);
     past.learn(&seen(1005, &[thread(1, Asleep, 990, 5)], &[]), &[first]);
     past.learn(&seen(1025, &[thread(1, Busy, 1020, 6)], &[]), &[first]);
     let again = stopped(9, 2000);

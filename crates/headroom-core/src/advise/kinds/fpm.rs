@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::advise::facts::{Facts, FpmPool, Process};
-use crate::advise::parse::fpm::Limit;
+use crate::advise::parse::fpm::{Limit, Manager};
 use crate::advise::room::{Room, Service, worth};
 use crate::advise::{Advice, Confidence, Kind, Risk};
 use crate::units::Kib;
@@ -120,6 +120,13 @@ pub(super) fn advise(facts: &Facts) -> Vec<Advice> {
             let file = need.pool.pool.at.rsplit_once(':').map_or("", |(file, _)| file);
             let name = &need.pool.pool.name;
             command.push_str(&format!("in [{name}] of {file}:\npm.max_children = {fit}\n"));
+            // php-fpm does not start with more spare workers than there may be (fpm_conf.c).
+            let is_dynamic = need.pool.pool.manager == Manager::Dynamic;
+            if is_dynamic && need.pool.pool.max_spare.is_none_or(|spare| spare > fit) {
+                command.push_str(&format!(
+                    "pm.start_servers = 1\npm.min_spare_servers = 1\npm.max_spare_servers = {fit}\n"
+                ));
+            }
         }
     }
     advice.because("room", format!("{}: {}", room.left, room.why));
@@ -206,6 +213,21 @@ pub(super) mod tests {
         // What the two hold now is in the arithmetic of nobody else.
         assert_eq!(advice.cuts_peak, Some(Kib::from_mib((60 - 23) * 80)));
         assert!(advice.evidence[0].what.ends_with("90 MiB the largest, 10 MiB now"));
+    }
+
+    #[test]
+    fn spare_workers_never_exceed_what_there_may_be() {
+        let mut facts = node(2000);
+        let mut www = pool("www", 60);
+        www.pool.manager = Manager::Dynamic;
+        www.pool.max_spare = Some(30);
+        facts.fpm.push(www);
+        facts.processes.push(worker("www", 80));
+        let command = advise(&facts).remove(0).command;
+        assert!(command.contains("pm.max_children = 23\npm.start_servers = 1"), "{command}");
+        assert!(command.contains("pm.max_spare_servers = 23"), "{command}");
+        facts.fpm[0].pool.max_spare = Some(20);
+        assert!(!advise(&facts).remove(0).command.contains("spare"));
     }
 
     #[test]

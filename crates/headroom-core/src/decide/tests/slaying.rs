@@ -84,6 +84,10 @@ fn a_node_at_rest_is_scanned_rarely_where_births_are_heard_and_soon_when_memory_
     // At the first look after a second.
     assert!((15..=31).contains(&scans(false, |_| {})), "each second without");
     assert!(scans(true, |_| {}) <= 4);
+    assert!(
+        scans(true, |node| node.snapshot.nameless = true) >= 15,
+        "somebody's class is not known yet"
+    );
     let mut nth = 0;
     let moves = |node: &mut Node| {
         nth += 1;

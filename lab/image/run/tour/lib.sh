@@ -16,7 +16,7 @@ as_app() { ssh -q -n -o BatchMode=yes -o StrictHostKeyChecking=no -i /run/lab/ke
 shop_answers() { curl -fsS -m 10 -o /dev/null http://localhost/ping.php; }
 
 # calm: waits until no job is left and there is room again.
-no_jobs() { ! pgrep -u app php > /dev/null; }
+no_jobs() { ! pgrep -x -u app php > /dev/null; }
 calm() {
     until_ 120 no_jobs
     sleep 3

@@ -11,6 +11,7 @@ use headroom_api::status::{Guard, Missing};
 use headroom_api::time::rfc3339;
 use headroom_core::decide::State;
 use headroom_core::policy::Policy;
+use headroom_core::snapshot::Moment;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::Layout;
 use headroom_sys::kmsg::KernelLog;
@@ -204,6 +205,7 @@ impl Watch {
             births,
             log,
             woken: own::now(),
+            rests_until: Moment::default(),
             trials,
             settling: Settling::new(locked),
             notifier: Notifier::from_env().unwrap_or(None),

@@ -121,7 +121,7 @@ impl Names {
                 });
             }
         };
-        thread::Builder::new().name("names".into()).stack_size(32 * 1024).spawn(run)?;
+        thread::Builder::new().name("names".into()).stack_size(256 * 1024).spawn(run)?;
         Ok(Self(shared))
     }
 

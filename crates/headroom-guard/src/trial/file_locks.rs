@@ -57,7 +57,7 @@ impl FileLocks {
                 read_one(&of_reader, &mut proc, &mut found);
             }
         };
-        thread::Builder::new().name("file-locks".into()).stack_size(32 * 1024).spawn(run)?;
+        thread::Builder::new().name("file-locks".into()).stack_size(256 * 1024).spawn(run)?;
         Ok(Self(shared))
     }
 

@@ -169,3 +169,12 @@ fn score_was_not_set(watch: &Watch, pid: i32) -> bool {
     let processes = &watch.senses.snapshot.processes;
     processes.iter().find(|p| p.id.pid == pid).is_none_or(|p| p.oom_score_adj != Some(1000))
 }
+
+#[test]
+fn a_turn_that_takes_long_is_followed_by_a_longer_rest() {
+    let at = |ms: u64| Moment(ms * 1_000_000);
+    assert_eq!(rests_until(at(100), at(103), false), at(115));
+    assert_eq!(rests_until(at(100), at(150), false), at(350));
+    assert_eq!(rests_until(at(100), at(150), true), at(200));
+    assert_eq!(rests_until(at(100), at(100), false), at(100));
+}

@@ -9,9 +9,12 @@ use anyhow::{Context, Result, bail};
 use crate::say;
 
 /// A program, and the Debian package that has it.
-const NEEDS: [(&str, &str); 4] = [
+const NEEDS: [(&str, &str); 6] = [
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
+    ("mariadb", "mariadb-client"),
+    // For a plugin of the server's, which tells who holds which lock: metadata_lock_info.so.
+    ("aria_chk", "mariadb-server"),
     ("redis-server", "redis-server"),
     ("dbus-daemon", "dbus"),
 ];

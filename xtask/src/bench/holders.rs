@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args as Arguments;
 use serde_json::Value;
 
-use super::write_section;
-use crate::{Outcome, needs, tree};
+use super::{measured_by_agent, write_section};
+use crate::{Outcome, needs};
 
 /// What the bench takes.
 #[derive(Debug, Arguments)]
@@ -16,16 +16,7 @@ pub(crate) struct Args {}
 /// Measures and writes.
 pub(crate) fn run(_: &Args) -> Outcome {
     needs::install()?;
-    let mut command =
-        tree::cargo(["test", "--release", "--package", "headroom-agent", "--lib", "--"]);
-    command.args(["holders_cost_and_latency", "--ignored", "--nocapture"]);
-    let output = command.output().context("starting cargo")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let Some((_, line)) = text.split_once("BENCH ").filter(|_| output.status.success()) else {
-        bail!("nothing was measured:\n{text}{}", String::from_utf8_lossy(&output.stderr));
-    };
-    let line = line.lines().next().unwrap_or_default();
-    let measured: Value = serde_json::from_str(line).context("reading what was measured")?;
+    let measured = measured_by_agent("holders_cost_and_latency", &["--release"])?;
     write_section("holders", &section(&measured)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -105,6 +105,19 @@ fn with_section(document: &str, name: &str, section: &str) -> Result<String> {
     Ok(format!("{before}{own}{after}"))
 }
 
+/// What a measurement among the agent's tests prints: they have the database that it needs.
+fn measured_by_agent(test: &str, options: &[&str]) -> Result<serde_json::Value> {
+    let mut command = tree::cargo(["test", "--package", "headroom-agent", "--lib"]);
+    command.args(options).args(["--", test, "--ignored", "--nocapture"]);
+    let output = command.output().context("starting cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let Some((_, line)) = text.split_once("BENCH ").filter(|_| output.status.success()) else {
+        bail!("nothing was measured:\n{text}{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let line = line.lines().next().unwrap_or_default();
+    serde_json::from_str(line).context("reading what was measured")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

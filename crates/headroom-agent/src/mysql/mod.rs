@@ -22,7 +22,7 @@ use busy::Busy;
 pub(crate) use busy::hindrances;
 pub(crate) use connect::{DbError, Server};
 pub(crate) use pool::{Pool, resize};
-pub(crate) use queries::{Running, end_heaviest, end_query, heaviest, running};
+pub(crate) use queries::{Running, end_query, heaviest, running};
 
 /// Its table in `agent.toml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -129,7 +129,7 @@ async fn the_query_that_holds_the_most_ends_and_its_connection_lives() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let heavy = heavy.expect("it shows what it holds");
-    end_heaviest(&mut server, &heavy).await.unwrap();
+    end_query(&mut server, heavy.id).await.unwrap();
     assert_eq!(hogging.await.unwrap(), (true, true), "the query ended, the connection did not");
 }
 

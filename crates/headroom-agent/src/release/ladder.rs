@@ -11,7 +11,7 @@ use headroom_sys::proc::Proc;
 use super::Mysql;
 use super::cooldown::Cooldown;
 use super::kept::Kept;
-use crate::mysql::{self, DbError, Pool, Server, end_heaviest, heaviest, hindrances, resize};
+use crate::mysql::{self, DbError, Pool, Server, end_query, heaviest, hindrances, resize};
 
 /// What comes back shows in the kernel's account after this.
 const SHOWS_AFTER: Duration = Duration::from_millis(300);
@@ -173,7 +173,10 @@ impl<R: Restart> Ladder<'_, R> {
         let Some(heavy) = heavy else { return };
         let what = format!(
             "end the query of {} on connection {}, which runs for {} s and holds {}",
-            heavy.user, heavy.id, heavy.seconds, heavy.held
+            heavy.user,
+            heavy.id,
+            heavy.ran.as_secs(),
+            heavy.held
         );
         if ask.dry_run {
             let rung =
@@ -181,7 +184,7 @@ impl<R: Restart> Ladder<'_, R> {
             return release.rungs.push(rung);
         }
         let measure = Measure::begin(server);
-        let done = end_heaviest(server, &heavy).await;
+        let done = end_query(server, heavy.id).await;
         release.rungs.push(measure.end(server, "end_query", what, done).await);
     }
 

@@ -76,6 +76,11 @@ impl Hands {
         self.freezer = Some(freezer);
     }
 
+    /// Who was sent SIGSTOP.
+    pub(crate) fn stopped(&self) -> impl Iterator<Item = ProcessId> {
+        self.held.all().filter(|held| !held.frozen).map(|held| held.id)
+    }
+
     /// The units that are frozen.
     pub(crate) fn frozen(&self) -> impl Iterator<Item = Cgroup> {
         self.frozen.iter().map(|(_, unit)| *unit)

@@ -44,6 +44,11 @@ impl Held {
         self.places.iter().flatten().filter(|held| held.connected)
     }
 
+    /// All who are held.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &trial::Held> {
+        self.places.iter().flatten()
+    }
+
     /// What is known of one who is held.
     pub(crate) fn get(&self, id: ProcessId) -> Option<&trial::Held> {
         self.places.iter().flatten().find(|held| held.id == id)

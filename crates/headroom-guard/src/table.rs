@@ -16,7 +16,7 @@ use headroom_sys::own;
 use headroom_sys::proc::{Proc, Stat};
 
 use crate::protect;
-use examine::{Kin, Relations, examine, look_whether_frozen, weigh};
+use examine::{Kin, Relations, examine, look_whether_waiting, weigh};
 pub(crate) use names::Names;
 use passed::{Passed, Turns};
 
@@ -102,6 +102,8 @@ pub(crate) struct Table {
     pub(crate) forbidden: u32,
     /// The units that the guard has frozen.
     pub(crate) frozen: Vec<Cgroup>,
+    /// Whom the guard has stopped.
+    pub(crate) stopped: Vec<ProcessId>,
     /// Who was protected by a request.
     pub(crate) granted: Vec<ProcessId>,
 }
@@ -123,6 +125,7 @@ impl Table {
             malformed: 0,
             forbidden: 0,
             frozen: Vec::with_capacity(headroom_api::trial::MOST_HELD),
+            stopped: Vec::with_capacity(headroom_api::trial::MOST_HELD),
             granted: Vec::with_capacity(protect::MOST),
         }
     }
@@ -409,7 +412,8 @@ impl Table {
                 }
             };
             let process = weigh(proc, process, swap);
-            let process = look_whether_frozen(proc, process, stat.state, &self.frozen);
+            let process =
+                look_whether_waiting(proc, process, stat.state, (&self.frozen, &self.stopped));
             self.next_processes.push(process);
             self.next_memos.push(memo);
         }

@@ -211,9 +211,11 @@ impl Watch {
 
     /// Scans the processes, and says whether that could be done.
     fn scan(&mut self, whom: Whom) -> bool {
-        let frozen = &mut self.senses.table.frozen;
-        frozen.clear();
-        frozen.extend(self.hands.frozen());
+        let table = &mut self.senses.table;
+        table.frozen.clear();
+        table.frozen.extend(self.hands.frozen());
+        table.stopped.clear();
+        table.stopped.extend(self.hands.stopped());
         let scanned = self.senses.scan(&self.policy, whom);
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));

@@ -173,28 +173,34 @@ pub(super) fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
 /// Who is smaller than this has no turn of its own.
 const SMALL: Kib = Kib::from_mib(15);
 
-/// Whether it is frozen, which its state does not say, and whether it has to go on to end. What is large is
-/// asked itself, since others may have frozen or thawed it; what is small is as its unit is.
-pub(super) fn look_whether_frozen(
+/// Whether it is frozen, or was sent SIGSTOP by the guard and is still in the kernel, as one is for long that waits
+/// for memory there: its state says neither. And whether it has to go on to end. What is large is asked itself,
+/// since others may have frozen or thawed it; what is small is as its unit is.
+pub(super) fn look_whether_waiting(
     proc: &mut Proc,
     process: Process,
     state: u8,
-    frozen: &[Cgroup],
+    (frozen, stopped): (&[Cgroup], &[ProcessId]),
 ) -> Process {
     if process.class != Class::Expendable {
         return process;
     }
     let pid = process.id.pid;
-    let by_us = || frozen.contains(&process.cgroup);
+    let was_stopped = stopped.contains(&process.id);
+    let was_frozen = frozen.contains(&process.cgroup);
     let is_frozen = match state {
         b'S' if process.cgroup.is_unit() && process.gives_back >= SMALL => {
             proc.is_frozen(pid).unwrap_or(false)
         }
         // In the middle of a call into the kernel: it stands still after that.
-        b'S' | b'D' => by_us(),
+        b'S' | b'D' | b'R' => was_frozen,
         _ => false,
     };
     let paused = process.paused || is_frozen;
-    let asked_to_end = paused && proc.status(pid).is_ok_and(|s| s.end_pending);
-    Process { paused, asked_to_end, ..process }
+    if !paused && !was_stopped {
+        return process;
+    }
+    let status = proc.status(pid).unwrap_or_default();
+    let paused = paused || status.stop_pending;
+    Process { paused, asked_to_end: paused && status.end_pending, ..process }
 }

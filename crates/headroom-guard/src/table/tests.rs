@@ -110,3 +110,23 @@ fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_tu
     assert!(looked_at[..500].iter().all(|count| *count == 13));
     assert!(looked_at.iter().all(|count| *count > 0), "each has its turn");
 }
+
+#[test]
+fn whoever_was_stopped_and_is_still_in_the_kernel_waits_and_who_was_let_go_on_does_not() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("proc/4711");
+    std::fs::create_dir_all(&folder).unwrap();
+    let process = of_size(4711, Class::Expendable, 50);
+    let looked_at = |pending: &str, stopped: &[ProcessId]| {
+        let text = format!("Uid:\t0\t0\t0\t0\nSigPnd:\t0000000000000000\nShdPnd:\t{pending}\n");
+        std::fs::write(folder.join("status"), text).unwrap();
+        let mut proc = Proc::open(root.path()).unwrap();
+        let now = look_whether_waiting(&mut proc, process, b'D', (&[], stopped));
+        (now.paused, now.asked_to_end)
+    };
+    let (stop, stop_and_term) = ("0000000000040000", "0000000000044000");
+    assert_eq!(looked_at(stop, &[process.id]), (true, false));
+    assert_eq!(looked_at(stop_and_term, &[process.id]), (true, true));
+    assert_eq!(looked_at("0000000000000000", &[process.id]), (false, false));
+    assert_eq!(looked_at(stop, &[]), (false, false), "somebody else's stop shows when it stops");
+}

@@ -12,6 +12,8 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 /// The bit of SIGKILL in a mask of pending signals.
 const SIGKILL_BIT: u64 = 1 << 8;
 
+/// The bit of SIGSTOP (19).
+const STOP_BIT: u64 = 1 << 18;
 /// Those of SIGHUP (1), SIGINT (2), SIGQUIT (3) and SIGTERM (15).
 const END_BITS: u64 = 0b111 | 1 << 14;
 
@@ -164,6 +166,8 @@ pub struct Status {
     pub locked: Kib,
     /// A SIGKILL waits for it: its memory is on the way back.
     pub kill_pending: bool,
+    /// A SIGSTOP waits for it: it stops when it comes out of the kernel.
+    pub stop_pending: bool,
     /// A signal that asks it to end waits for it: SIGHUP, SIGINT, SIGQUIT or SIGTERM.
     pub end_pending: bool,
 }
@@ -188,6 +192,7 @@ impl StatusLines {
             b"SigPnd" | b"ShdPnd" => {
                 let pending = hexadecimal(value.trim_ascii()).unwrap_or_default();
                 status.kill_pending |= pending & SIGKILL_BIT != 0;
+                status.stop_pending |= pending & STOP_BIT != 0;
                 status.end_pending |= pending & END_BITS != 0;
             }
             _ => {}

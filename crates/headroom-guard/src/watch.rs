@@ -46,6 +46,9 @@ const LONG_WAIT: Duration = Duration::from_millis(500);
 /// What `status` and `rank` show is no older than this.
 const SHOWN: Duration = Duration::from_secs(1);
 
+/// Until a view is published again that somebody was just reading.
+const PUBLISHED_SOON: Duration = Duration::from_millis(2);
+
 /// Records of the kernel's log read in one go.
 const LOG_RECORDS: u32 = 256;
 
@@ -204,7 +207,9 @@ impl Watch {
             if self.senses.snapshot.at.since(self.senses.snapshot.scanned_all) >= SHOWN {
                 self.scan(Whom::All);
             }
-            self.publish();
+            if !self.publish() {
+                return PUBLISHED_SOON;
+            }
         }
         wait.min(self.senses.patience())
     }
@@ -368,7 +373,8 @@ impl Watch {
         self.recorder.note(Note::Say(line.into()));
     }
 
-    fn publish(&mut self) {
+    /// Publishes what can be seen now, and says whether that could be done.
+    fn publish(&mut self) -> bool {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
         shared.take_found(&mut about.missing);
@@ -379,7 +385,7 @@ impl Watch {
             measured: measured_of(state, policy),
             policy: (**policy).clone(),
             guard: about.clone(),
-        });
+        })
     }
 
     /// The first lines of the log, and the journal's first record.

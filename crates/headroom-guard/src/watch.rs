@@ -272,8 +272,8 @@ impl Watch {
         }
     }
 
-    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
-    /// for a turn soon, unless there is ample room: ten of them at once must be seen while they are small.
+    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls for a
+    /// turn soon where memory may run out before the next: ten at once must be seen while they are small.
     ///
     /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
@@ -288,7 +288,7 @@ impl Watch {
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
-            if births.take_newborn() && !self.state.has_ample_room() {
+            if births.take_newborn() && self.state.minds_the_young(&senses.snapshot) {
                 until = until.min(self.woken.after(NEWBORN_TURN).max(rested));
             }
             if let Some(line) = self.births.complaint() {

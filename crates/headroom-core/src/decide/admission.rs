@@ -438,9 +438,9 @@ fn is_young(process: &Process, now: Moment) -> bool {
     process.class == Class::Expendable && !process.ending && process.age(now) < SETTLED_AFTER
 }
 
-/// Whether an expendable was born so short a time ago that it may yet become a job.
-pub(super) fn is_any_young(snapshot: &Snapshot) -> bool {
-    snapshot.processes.iter().any(|p| is_young(p, snapshot.at))
+/// Expendables that were born so short a time ago that they may yet become jobs.
+pub(super) fn young(snapshot: &Snapshot) -> usize {
+    snapshot.processes.iter().filter(|p| is_young(p, snapshot.at)).count()
 }
 
 fn find(snapshot: &Snapshot, id: ProcessId) -> Option<&Process> {

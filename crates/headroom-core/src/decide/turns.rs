@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::admission::{Turn, is_any_young};
+use super::admission::Turn;
 use super::{SLOWEST, State, family, is_fresh, open, relief};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict};
 use crate::policy::Policy;
@@ -77,8 +77,7 @@ pub(super) fn admit(
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let often = match () {
         () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
-        // Where there is room for whatever they take until the next look, the next look will do.
-        () if is_any_young(snapshot) && !state.has_ample_room() => SCAN_GROWING,
+        () if state.minds_the_young(snapshot) => SCAN_GROWING,
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };

@@ -56,6 +56,18 @@ fn strict_lets_nobody_wait_for_ever() {
 }
 
 #[test]
+fn many_that_begin_at_once_are_watched_closely_however_much_room_there_is() {
+    let first_wait = |jobs: i32| {
+        let mut node = stack(jobs, true);
+        node.snapshot.memory.total = Kib::from_mib(4096);
+        node.sense();
+        node.act()
+    };
+    assert!(first_wait(10) <= Duration::from_millis(100));
+    assert_eq!(first_wait(2), SLOWEST, "one job and its shell");
+}
+
+#[test]
 fn jobs_that_fit_together_are_left_alone() {
     let mut node = stack(2, true);
     node.growers.iter_mut().for_each(|g| g.most = g.most.min(Kib::from_mib(80)));

@@ -8,6 +8,7 @@ mod act;
 mod birth;
 #[cfg(test)]
 mod faults;
+mod freezer;
 mod held;
 mod imminent;
 mod options;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use headroom_api::exit::Exit;
 use headroom_api::journal::Started;
 use headroom_api::status::Guard;
-use headroom_core::action::{Action, Report};
+use headroom_core::action::{Action, Relief, Report};
 use headroom_core::decide::{State, decide};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
@@ -28,7 +28,7 @@ use crate::say::say;
 use crate::sense::Senses;
 use crate::settle::Settling;
 use crate::start::watch_zones;
-use crate::table::Whom;
+use crate::table::{Table, Whom};
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
 use crate::trial::Trials;
 use crate::view::{Shared, View, measured_of};
@@ -216,6 +216,9 @@ impl Watch {
 
     /// Scans the processes, and says whether that could be done.
     fn scan(&mut self, whom: Whom) -> bool {
+        let frozen = &mut self.senses.table.frozen;
+        frozen.clear();
+        frozen.extend(self.hands.frozen());
         let scanned = self.senses.scan(&self.policy, whom);
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));
@@ -253,12 +256,26 @@ impl Watch {
                 self.hands.set_score(proc, snapshot, id, value);
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
+            Action::StopToo { id, with } => {
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                let process = Table::of(snapshot, id);
+                let report = process.and_then(|p| self.hands.stop_too(proc, p, with));
+                if let Some(report) = report {
+                    self.state.report(with, report, own::now());
+                }
+            }
+            Action::LetGo { id } => self.hands.let_go(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
                 let report = self.senses.look_again(&self.policy, &verdict);
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
                 let report = report.or_else(hands);
                 let now = own::now();
+                let is_pause = matches!(verdict.relief, Relief::Pause { .. });
+                let has_failed = matches!(report, Some(Report::Refused | Report::Vanished));
+                if let Some(process) = verdict.process.filter(|_| is_pause && has_failed) {
+                    self.hands.leave_alone(proc, process.id);
+                }
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);
                 }

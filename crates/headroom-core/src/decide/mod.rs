@@ -12,6 +12,7 @@ mod kills;
 mod kinds;
 mod rank;
 mod relief;
+mod together;
 mod trigger;
 mod trim;
 mod turns;

@@ -35,7 +35,8 @@ MemoryMax={}
         );
     }
     // Weights of units within a slice count among themselves alone.
-    contents += "# The shop before people's logins, which lie beside this slice and not within it.\n";
+    contents +=
+        "# The shop before people's logins, which lie beside this slice and not within it.\n";
     contents += &weights(values.essential_weight);
     File { path: format!("{UNIT_DIR}/{ZONE}"), contents }
 }

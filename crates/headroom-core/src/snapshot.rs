@@ -86,8 +86,8 @@ pub struct CgroupMemory {
     /// What reclaim could take at once: `inactive_file + active_file + slab_reclaimable` of
     /// `memory.stat`.
     pub reclaimable: Kib,
-    /// `memory.events` field `oom_kill`: kernel kills in this subtree; in v1 only those in the
-    /// cgroup itself (`memory.oom_control`, Linux 4.13).
+    /// `memory.events` field `oom_kill`: kernel kills in this subtree; in v1 those in the
+    /// cgroup itself (`memory.oom_control`, Linux 4.13) and what the kernel's log tells of below it.
     pub oom_kill: Option<u64>,
     /// `memory.pressure`.
     pub pressure: Option<Pressure>,

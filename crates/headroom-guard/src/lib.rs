@@ -27,6 +27,7 @@ mod tokens;
 mod trial;
 mod view;
 mod watch;
+mod zone_kills;
 
 pub use abilities::Abilities;
 pub use options::Options;

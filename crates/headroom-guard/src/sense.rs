@@ -14,6 +14,7 @@ use headroom_sys::proc::Proc;
 use crate::imminent::Imminent;
 use crate::table::{Table, Whom};
 use crate::trial::Trials;
+use crate::zone_kills::KillsBelow;
 
 /// Everything that is read from.
 pub(crate) struct Senses {
@@ -22,6 +23,8 @@ pub(crate) struct Senses {
     pub(crate) table: Table,
     pub(crate) snapshot: Snapshot,
     zones: Vec<Option<ZoneReader>>,
+    /// Kills that the zones' own counters leave out.
+    kills_below: KillsBelow,
     imminent: Imminent,
     /// Zones that did not exist are looked for again at every so many looks.
     looks: u32,
@@ -45,6 +48,7 @@ impl Senses {
                 ..Snapshot::default()
             },
             zones: Vec::new(),
+            kills_below: KillsBelow::default(),
             imminent: Imminent::default(),
             looks: 0,
         };
@@ -58,6 +62,7 @@ impl Senses {
     pub(crate) fn use_zones(&mut self, policy: &Policy) {
         self.zones = policy.zones.iter().map(|z| self.cgroups.zone(&z.cgroup).ok()).collect();
         self.snapshot.zones = vec![None; self.zones.len()];
+        self.kills_below = KillsBelow::of(self.zones.len());
         self.looks = 0;
     }
 
@@ -75,8 +80,13 @@ impl Senses {
         self.snapshot.pressure = self.proc.pressure().unwrap_or(None);
         self.snapshot.vm = self.proc.vm_counters().unwrap_or_default();
         let mut runs_out = false;
-        for (reading, reader) in self.snapshot.zones.iter_mut().zip(&mut self.zones) {
+        let zones = self.snapshot.zones.iter_mut().zip(&mut self.zones);
+        for (at, (reading, reader)) in zones.enumerate() {
             *reading = reader.as_mut().and_then(|r| r.read().ok());
+            if let Some(zone) = reading.as_mut().filter(|_| counts_itself_alone(reader.as_ref())) {
+                let below = self.kills_below.get(at);
+                zone.oom_kill = zone.oom_kill.map(|own| own.saturating_add(below));
+            }
             runs_out |= reader.as_mut().is_some_and(ZoneReader::ran_out_since);
             if reading.is_none() {
                 *reader = None;
@@ -86,6 +96,11 @@ impl Senses {
         self.imminent.note(runs_out, kills, self.snapshot.at);
         self.table.set_hasty(self.is_short(policy, before));
         Ok(())
+    }
+
+    /// Takes in a line of the kernel's log.
+    pub(crate) fn note_kernel_line(&mut self, line: &[u8], policy: &Policy) {
+        self.kills_below.note(line, &policy.zones);
     }
 
     /// All kills that the kernel counts, whose ever they are.
@@ -151,4 +166,9 @@ impl Senses {
         }
         found
     }
+}
+
+/// Whether a zone's counter leaves out what is killed below it.
+fn counts_itself_alone(zone: Option<&ZoneReader>) -> bool {
+    zone.is_some_and(|zone| !zone.counts_kills_below())
 }

@@ -349,7 +349,10 @@ impl Watch {
             match log.next_record() {
                 Ok(None) => break,
                 Ok(Some(record)) => {
-                    killed |= record.facility == 0 && is_kill(record.text);
+                    if record.facility == 0 {
+                        self.senses.note_kernel_line(record.text, &self.policy);
+                        killed |= is_kill(record.text);
+                    }
                 }
                 Err(_) => {}
             }

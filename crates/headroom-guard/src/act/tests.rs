@@ -48,7 +48,7 @@ impl Own {
             age: std::time::Duration::ZERO,
             escalated: false,
         };
-        self.hands.relieve(&mut self.proc, &self.waiter, &verdict, &self.snapshot)
+        self.hands.relieve(&mut self.proc, Some(&self.waiter), &verdict, &self.snapshot)
     }
 
     /// Signals take effect when the process is next scheduled, SIGSTOP in an uninterruptible wait later still.

@@ -115,6 +115,7 @@ fn policy(mark: u32) -> String {
         kernel_kills = 0
         stall = "1%"
         refaults = 0
+        calm_time = "200ms"
         minimum_gain = "4MiB"
         pause_limit = "0s"
         [[rule]]

@@ -20,7 +20,7 @@ const STACK: usize = 32 * 1024;
 const PAGE: usize = 4096;
 /// Blocks of so many bytes and more are large.
 #[cfg(target_env = "gnu")]
-const LARGE: i32 = 16 * 1024;
+const LARGE: i32 = 8 * 1024;
 
 /// One mapping of this process, as `/proc/self/smaps` describes it (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub fn map_large_blocks() {
     // SAFETY: mallopt(3) takes two numbers and may be called at any time.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        // Without room at the heap's end, which would be given to large blocks first.
+        libc::mallopt(libc::M_TOP_PAD, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
     }
 }
 

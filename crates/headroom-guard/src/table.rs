@@ -45,8 +45,11 @@ const NAMES: u32 = 8;
 const LONG: Duration = Duration::from_millis(20);
 /// ... none for this long.
 const NOT_AGAIN: Duration = Duration::from_secs(10);
-/// ... after one that could not be read in time, for this long.
+/// ... after one that could not be read in time, for this long ...
 const MISSED: Duration = Duration::from_secs(1);
+/// ... and while memory is not short for this long: a process that is starting on a busy machine may hold its
+/// own lock for some milliseconds, and whoever is born meanwhile is to be classed all the same.
+const MISSED_AT_EASE: Duration = Duration::from_millis(25);
 /// When the table is this full, in per cent, those that have ended are looked for ...
 const FULL: usize = 75;
 /// ... so many entries at each birth.
@@ -269,7 +272,7 @@ impl Table {
         let (examined, missed) = examine(proc, process, policy, &kin);
         let ended = own::now();
         if !blind && missed {
-            self.names_again = ended.after(MISSED);
+            self.names_again = ended.after(if self.hasty { MISSED } else { MISSED_AT_EASE });
         } else if self.hasty && ended.since(began) > LONG {
             self.names_again = ended.after(NOT_AGAIN);
         }

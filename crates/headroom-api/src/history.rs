@@ -211,6 +211,9 @@ pub struct Verdict {
     pub cmdline: Option<String>,
     /// The signal that was sent.
     pub signal: Option<String>,
+    /// How a job was made to wait: `stop` (SIGSTOP) or `freeze` (with its unit); `null` for all else.
+    #[serde(default)]
+    pub way: Option<String>,
     /// Why now and why this one.
     pub reason: String,
     /// `gone`, `thawed`, `refused`, `vanished` or `failed`; `null` while it is awaited.
@@ -260,6 +263,7 @@ pub fn incidents(records: &[Record]) -> Vec<Incident> {
                     comm: verdict.comm.clone(),
                     cmdline: verdict.cmdline.clone(),
                     signal: verdict.signal.clone(),
+                    way: verdict.way.clone(),
                     reason: verdict.reason.clone(),
                     dry_run: verdict.dry_run,
                     ..Verdict::default()

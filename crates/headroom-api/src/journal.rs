@@ -116,6 +116,9 @@ pub struct VerdictEntry {
     pub action: String,
     /// The signal, where one is sent.
     pub signal: Option<String>,
+    /// How a job is made to wait: `stop` (SIGSTOP) or `freeze` (with its unit).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
     /// It follows a gentler one that did not help.
     pub escalated: bool,
     /// It is only said, not done.

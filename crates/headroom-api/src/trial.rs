@@ -20,7 +20,8 @@ pub const MOST_HELD: usize = 128;
 /// Processes one answer can speak of; those asked for last come first.
 pub const MOST_TOLD: usize = 64;
 
-/// Bytes of one place in [`HELD`]: pid, start time, when it was stopped, flags; little-endian.
+/// Bytes of one place in [`HELD`]: pid, start time, when it was stopped, flags, and in the last four the pid of
+/// the job with which it waits; little-endian.
 pub const PLACE: usize = 32;
 /// Bytes of [`HELD`].
 pub const HELD_LEN: usize = MOST_HELD * PLACE;
@@ -34,9 +35,19 @@ pub struct Held {
     pub since: Moment,
     /// It has connections open: its pause is on trial.
     pub connected: bool,
+    /// It is frozen with its cgroup; else it was sent SIGSTOP.
+    pub frozen: bool,
+    /// The pid of the job with which it waits and goes on; 0 for the job itself.
+    pub with: i32,
 }
 
 impl Held {
+    /// A job that was sent SIGSTOP.
+    #[must_use]
+    pub const fn stopped(id: ProcessId, since: Moment) -> Self {
+        Self { id, since, connected: false, frozen: false, with: 0 }
+    }
+
     /// The bytes of a place; `None` empties it.
     #[must_use]
     pub fn encode(held: Option<Self>) -> [u8; PLACE] {
@@ -45,7 +56,8 @@ impl Held {
             bytes[..8].copy_from_slice(&i64::from(held.id.pid).to_le_bytes());
             bytes[8..16].copy_from_slice(&held.id.start_ticks.to_le_bytes());
             bytes[16..24].copy_from_slice(&held.since.0.to_le_bytes());
-            bytes[24] = u8::from(held.connected);
+            bytes[24] = u8::from(held.connected) | u8::from(held.frozen) << 1;
+            bytes[28..32].copy_from_slice(&held.with.to_le_bytes());
         }
         bytes
     }
@@ -59,6 +71,8 @@ impl Held {
             id: ProcessId { pid, start_ticks: u64::from_le_bytes(field(place, 8)?) },
             since: Moment(u64::from_le_bytes(field(place, 16)?)),
             connected: place.get(24)? & 1 != 0,
+            frozen: place.get(24)? & 2 != 0,
+            with: i32::from_le_bytes(field(place, 28)?),
         })
     }
 
@@ -192,8 +206,14 @@ mod tests {
 
     #[test]
     fn who_is_held_is_read_as_it_was_written() {
-        let held = Held { id: ID, since: Moment(5), connected: true };
+        let held = Held { id: ID, since: Moment(5), connected: true, frozen: true, with: 815 };
         assert_eq!(Held::decode(&Held::encode(Some(held))), Some(held));
+        // What a guard wrote that froze nobody and stopped each alone.
+        let mut older = Held::encode(Some(held));
+        older[24] = 1;
+        older[25..].fill(0);
+        let job = Held { frozen: false, with: 0, ..held };
+        assert_eq!(Held::decode(&older), Some(job));
         assert_eq!(Held::decode(&Held::encode(None)), None);
         assert_eq!(Held::decode(&[1; 7]), None);
         let mut file = Held::encode(None).to_vec();
@@ -209,7 +229,7 @@ mod tests {
         }
         let read = Holders::decode(&holders.encode()).unwrap();
         assert_eq!(read, holders);
-        let of = |since| read.of(&Held { id: ID, since: Moment(since), connected: true });
+        let of = |since| read.of(&Held::stopped(ID, Moment(since)));
         assert_eq!(of(5), Some(Holding::Nothing));
         assert_eq!(of(6), Some(Holding::Lock));
         assert_eq!(of(8), Some(Holding::Waited));

@@ -72,6 +72,8 @@ pub enum Because {
     Lock,
     /// Somebody waits for what it may hold.
     Waited,
+    /// Its owner asked it to end, for which it has to run.
+    Ended,
 }
 
 impl Because {
@@ -82,6 +84,28 @@ impl Because {
             Self::Room => "room",
             Self::Lock => "lock",
             Self::Waited => "waited-for",
+            Self::Ended => "asked-to-end",
+        }
+    }
+}
+
+/// How a job is made to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// SIGSTOP to it and to those that work together with it.
+    #[default]
+    Stop,
+    /// Its unit is frozen as a whole (`cgroup.freeze`), where that holds nothing else.
+    Freeze,
+}
+
+impl Way {
+    /// Its name in the journal and every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Freeze => "freeze",
         }
     }
 }
@@ -107,14 +131,16 @@ pub enum Relief {
         /// What a worker of the leanest pool has.
         usual: Kib,
     },
-    /// Stop it (SIGSTOP): it waits for its turn.
+    /// It waits for its turn, stopped or frozen.
     Pause {
         /// What it is expected to take yet.
         need: Kib,
         /// What is left for it.
         room: Kib,
+        /// How it is made to wait.
+        way: Way,
     },
-    /// Let it go on (SIGCONT).
+    /// Let it go on (SIGCONT, or its unit is thawed), and whoever was made to wait with it.
     Thaw {
         /// How long it waited.
         waited: Duration,
@@ -228,6 +254,18 @@ pub enum Action {
     /// SIGKILL to one more of a family whose end was decided.
     EndToo {
         /// Whom.
+        id: ProcessId,
+    },
+    /// Stop one more that works together with a job which waits, or is about to.
+    StopToo {
+        /// Whom.
+        id: ProcessId,
+        /// The job with which it goes on.
+        with: ProcessId,
+    },
+    /// A job that waited has ended, or somebody else let it go on: those who wait with it do not have to.
+    LetGo {
+        /// The job.
         id: ProcessId,
     },
     /// Say what came of one.

@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod action;
 pub mod advise;
+pub mod cgroup;
 pub mod decide;
 pub mod diagnose;
 pub mod oomlog;

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 pub use crate::text::{Comm, CommandLine};
 
+use crate::cgroup::Cgroup;
 use crate::policy::Class;
 use crate::units::Kib;
 
@@ -85,8 +86,8 @@ pub struct CgroupMemory {
     /// What reclaim could take at once: `inactive_file + active_file + slab_reclaimable` of
     /// `memory.stat`.
     pub reclaimable: Kib,
-    /// `memory.events` field `oom_kill`: kernel kills in this subtree; in v1 only those in the
-    /// cgroup itself (`memory.oom_control`, Linux 4.13).
+    /// `memory.events` field `oom_kill`: kernel kills in this subtree; in v1 those in the
+    /// cgroup itself (`memory.oom_control`, Linux 4.13) and what the kernel's log tells of below it.
     pub oom_kill: Option<u64>,
     /// `memory.pressure`.
     pub pressure: Option<Pressure>,
@@ -126,13 +127,21 @@ pub struct Process {
     pub oom_score_adj: Option<i16>,
     /// It has been sent a signal that ends it, or is a zombie: its memory is on the way back.
     pub ending: bool,
-    /// It is stopped (state `T`) or frozen.
+    /// It is stopped (state `T`), or frozen with its cgroup.
     pub paused: bool,
+    /// It is paused, and a signal waits for it that asks it to end: its owner wants it gone.
+    pub asked_to_end: bool,
     /// The zones below the root it belongs to: bit n is the policy's zone n.
     pub zones: u8,
     /// What it belongs together with: its session (proc_pid_stat(5)), or its cgroup where the rule
     /// says `slay = "unit"`. 0 when that is unknown.
     pub family: u64,
+    /// The cgroup it is in, when that is known.
+    pub cgroup: Cgroup,
+    /// The pipes that are its standard input and output; asked only of expendables.
+    pub pipes: Pipes,
+    /// Its process group has a terminal: whoever sits there waits for it.
+    pub in_foreground: bool,
     /// Whether its rule asks for the whole family when one of it is slain.
     pub slay_family: bool,
     /// A worker that serves one request at a time and whose master starts another when it ends.
@@ -164,6 +173,16 @@ impl Process {
             Some(bit) => bit < 8 && self.zones & (1 << bit) != 0,
         }
     }
+}
+
+/// The pipes that are a process's standard input and output, by their inodes, which the kernel counts in 32 bits
+/// (fs/inode.c `get_next_ino`); 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pipes {
+    /// It reads from this one.
+    pub reads: u32,
+    /// It writes into this one.
+    pub writes: u32,
 }
 
 /// A zone: 0 is the machine, n + 1 the policy's zone n.

@@ -44,18 +44,30 @@ impl Held {
         self.places.iter().flatten().filter(|held| held.connected)
     }
 
-    pub(crate) fn contains(&self, id: ProcessId) -> bool {
-        self.places.iter().flatten().any(|held| held.id == id)
+    /// What is known of one who is held.
+    pub(crate) fn get(&self, id: ProcessId) -> Option<&trial::Held> {
+        self.places.iter().flatten().find(|held| held.id == id)
+    }
+
+    /// Who waits with a job, those first who were stopped last.
+    pub(crate) fn last_with(&self, job: ProcessId) -> Option<trial::Held> {
+        let with = self.places.iter().flatten().filter(|held| held.with == job.pid);
+        with.max_by_key(|held| held.since).copied()
+    }
+
+    /// How many more can be held.
+    pub(crate) fn room(&self) -> usize {
+        self.places.iter().filter(|place| place.is_none()).count()
     }
 
     /// Writes a process down that is about to be stopped; false when there is no place or it cannot be
     /// written.
-    pub(crate) fn add(&mut self, id: ProcessId, since: Moment) -> bool {
-        if self.contains(id) {
-            return true;
-        }
-        let Some(at) = self.places.iter().position(Option::is_none) else { return false };
-        let held = Some(trial::Held { id, since, connected: false });
+    pub(crate) fn add(&mut self, held: trial::Held) -> bool {
+        let known = self.places.iter().position(|p| p.is_some_and(|p| p.id == held.id));
+        let Some(at) = known.or_else(|| self.places.iter().position(Option::is_none)) else {
+            return false;
+        };
+        let held = Some(held);
         let written = self.write(at, held);
         if written {
             self.places[at] = held;
@@ -67,7 +79,8 @@ impl Held {
     pub(crate) fn put_on_trial(&mut self, id: ProcessId, since: Moment) {
         let place = self.places.iter().position(|held| held.is_some_and(|held| held.id == id));
         if let Some(at) = place {
-            self.places[at] = Some(trial::Held { id, since, connected: true });
+            let held = self.places[at].map(|held| trial::Held { since, connected: true, ..held });
+            self.places[at] = held;
             // Without it in the file the agent says nothing, and the shop's workers do.
             self.write(at, self.places[at]);
         }
@@ -99,15 +112,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let id = |pid| ProcessId { pid, start_ticks: 77 };
         let mut held = Held::open(dir.path()).unwrap();
-        assert!(
-            held.add(id(1), Moment(3)) && held.add(id(2), Moment(3)) && held.add(id(2), Moment(4))
-        );
+        for (pid, since) in [(1, 3), (2, 3), (2, 4)] {
+            assert!(held.add(trial::Held::stopped(id(pid), Moment(since))));
+        }
         held.put_on_trial(id(2), Moment(5));
         held.remove(id(1));
         drop(held);
         let mut held = Held::open(dir.path()).unwrap();
         assert_eq!(held.any(), Some(id(2)));
-        let held_since = trial::Held { id: id(2), since: Moment(5), connected: true };
+        let held_since = trial::Held { connected: true, ..trial::Held::stopped(id(2), Moment(5)) };
         assert_eq!(held.on_trial().collect::<Vec<_>>(), [&held_since]);
         held.remove(id(2));
         drop(held);
@@ -118,8 +131,9 @@ mod tests {
     fn a_full_list_takes_nobody_more() {
         let mut held = Held::nowhere();
         for pid in 1..=i32::try_from(MOST_HELD).unwrap() {
-            assert!(held.add(ProcessId { pid, start_ticks: 1 }, Moment(1)));
+            assert!(held.add(trial::Held::stopped(ProcessId { pid, start_ticks: 1 }, Moment(1))));
         }
-        assert!(!held.add(ProcessId { pid: 9999, start_ticks: 1 }, Moment(1)));
+        let one_more = ProcessId { pid: 9999, start_ticks: 1 };
+        assert!(!held.add(trial::Held::stopped(one_more, Moment(1))));
     }
 }

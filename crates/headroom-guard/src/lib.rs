@@ -8,6 +8,7 @@ mod act;
 mod birth;
 #[cfg(test)]
 mod faults;
+mod freezer;
 mod held;
 mod imminent;
 mod options;
@@ -27,6 +28,7 @@ mod tokens;
 mod trial;
 mod view;
 mod watch;
+mod zone_kills;
 
 pub use abilities::Abilities;
 pub use options::Options;

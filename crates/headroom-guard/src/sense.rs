@@ -15,6 +15,7 @@ use crate::imminent::Imminent;
 use crate::ready::Readiness;
 use crate::table::{Table, Whom};
 use crate::trial::Trials;
+use crate::zone_kills::KillsBelow;
 
 /// Everything that is read from.
 pub(crate) struct Senses {
@@ -23,6 +24,8 @@ pub(crate) struct Senses {
     pub(crate) table: Table,
     pub(crate) snapshot: Snapshot,
     zones: Vec<Option<ZoneReader>>,
+    /// Kills that the zones' own counters leave out.
+    kills_below: KillsBelow,
     imminent: Imminent,
     pub(crate) readiness: Readiness,
     /// The last scan was a whole one.
@@ -49,6 +52,7 @@ impl Senses {
                 ..Snapshot::default()
             },
             zones: Vec::new(),
+            kills_below: KillsBelow::default(),
             imminent: Imminent::default(),
             readiness: Readiness::default(),
             has_scanned: false,
@@ -64,6 +68,7 @@ impl Senses {
     pub(crate) fn use_zones(&mut self, policy: &Policy) {
         self.zones = policy.zones.iter().map(|z| self.cgroups.zone(&z.cgroup).ok()).collect();
         self.snapshot.zones = vec![None; self.zones.len()];
+        self.kills_below = KillsBelow::of(self.zones.len());
         self.looks = 0;
     }
 
@@ -82,18 +87,21 @@ impl Senses {
         self.snapshot.vm = self.proc.vm_counters().unwrap_or_default();
         let mut runs_out = false;
         let own = Table::zones_of(&self.snapshot, self.snapshot.own_pid);
-        let at = self.snapshot.at;
-        self.readiness.note_machine(&self.snapshot.memory, at);
-        for (nth, (reading, reader)) in
-            self.snapshot.zones.iter_mut().zip(&mut self.zones).enumerate()
-        {
+        let now = self.snapshot.at;
+        self.readiness.note_machine(&self.snapshot.memory, now);
+        let zones = self.snapshot.zones.iter_mut().zip(&mut self.zones);
+        for (at, (reading, reader)) in zones.enumerate() {
             let killed = reading.and_then(|zone| zone.oom_kill);
             *reading = reader.as_mut().and_then(|r| r.read().ok());
+            if let Some(zone) = reading.as_mut().filter(|_| counts_itself_alone(reader.as_ref())) {
+                let below = self.kills_below.get(at);
+                zone.oom_kill = zone.oom_kill.map(|own| own.saturating_add(below));
+            }
             let ran_out = reader.as_mut().is_some_and(ZoneReader::ran_out_since);
             runs_out |= ran_out;
-            if own & 1 << nth != 0 {
+            if own & 1 << at != 0 {
                 let kills = reading.and_then(|zone| zone.oom_kill) > killed;
-                self.readiness.note_own_zone(reading.as_ref(), ran_out || kills, at);
+                self.readiness.note_own_zone(reading.as_ref(), ran_out || kills, now);
             }
             if reading.is_none() {
                 *reader = None;
@@ -103,6 +111,11 @@ impl Senses {
         self.imminent.note(runs_out, kills, self.snapshot.at);
         self.table.set_hasty(self.is_short(policy, before));
         Ok(())
+    }
+
+    /// Takes in a line of the kernel's log.
+    pub(crate) fn note_kernel_line(&mut self, line: &[u8], policy: &Policy) {
+        self.kills_below.note(line, &policy.zones);
     }
 
     /// All kills that the kernel counts, whose ever they are.
@@ -196,4 +209,9 @@ impl Senses {
         }
         found
     }
+}
+
+/// Whether a zone's counter leaves out what is killed below it.
+fn counts_itself_alone(zone: Option<&ZoneReader>) -> bool {
+    zone.is_some_and(|zone| !zone.counts_kills_below())
 }

@@ -74,7 +74,7 @@ impl Stage<'_> {
         senses.rehearse(policy, &process);
         hands.rehearse(&mut senses.proc, &senses.snapshot, &process);
         // Once with one to look at, once as it is.
-        let held = Held { id, since: own::now(), connected: true };
+        let held = Held { connected: true, ..Held::stopped(id, own::now()) };
         trials.look(&mut senses.proc, [held].iter(), &mut senses.snapshot);
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
         let proc = &mut senses.proc;

@@ -27,6 +27,7 @@ use headroom_sys::wait::{Bell, Interest, Waiter};
 use crate::abilities::Abilities;
 use crate::act::Hands;
 use crate::birth::Births;
+use crate::freezer::{Freezer, Units, thaw_left};
 use crate::held::Held;
 use crate::options::Options;
 use crate::policy_files::load_policy;
@@ -67,13 +68,21 @@ pub fn run(options: &Options) -> Exit {
 /// Lets everybody go on whom a guard that was killed left paused. Nothing to do is done as well.
 #[must_use]
 pub fn thaw(options: &Options) -> Exit {
-    if !options.runtime_dir.join(Held::NAME).exists() {
-        return Exit::Done;
-    }
     let failed = |error: String| {
         say(&format!("cannot thaw: {error}"));
         Exit::Failed
     };
+    let done = match thaw_left(&options.root, &options.runtime_dir) {
+        Ok(0) => Exit::Done,
+        Ok(units) => {
+            say(&format!("{units} frozen units go on"));
+            Exit::Done
+        }
+        Err(error) => failed(error.to_string()),
+    };
+    if !options.runtime_dir.join(Held::NAME).exists() {
+        return done;
+    }
     let held = match Held::open(&options.runtime_dir) {
         Ok(held) => held,
         Err(error) => return failed(error.to_string()),
@@ -84,7 +93,7 @@ pub fn thaw(options: &Options) -> Exit {
             if thawed > 0 {
                 say(&format!("{thawed} paused jobs go on"));
             }
-            Exit::Done
+            done
         }
         Err(error) => failed(error.to_string()),
     }
@@ -168,6 +177,20 @@ impl Watch {
         }
         let mut hands = Hands::new(dry_run, held);
         hands.thaw_all(&mut senses.proc);
+        if !dry_run {
+            let freezer = Units::open(&options.root, &options.runtime_dir)
+                .map_err(|error| error.to_string())
+                .and_then(|units| {
+                    Freezer::start(&options.root, units).map_err(|error| error.to_string())
+                });
+            match freezer {
+                Ok(freezer) => hands.freeze_by(freezer),
+                Err(error) => {
+                    let instead = "a job is stopped (SIGSTOP) where its unit would be frozen";
+                    lacking.push(missing("freezing by cgroup v2", error, instead));
+                }
+            }
+        }
         let trigger = open_trigger(options, &senses, &waiter, lacking);
         watch_zones(&senses, &waiter);
         match Names::start(&options.root) {

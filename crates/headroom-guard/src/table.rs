@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use headroom_core::action::Report;
+use headroom_core::cgroup::Cgroup;
 use headroom_core::policy::{Class, Policy};
 use headroom_core::snapshot::{Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
@@ -15,7 +16,7 @@ use headroom_sys::own;
 use headroom_sys::proc::{MOST_READY, Proc, Stat};
 
 use crate::protect;
-use examine::{Kin, Relations, examine, weigh};
+use examine::{Kin, Relations, examine, look_whether_frozen, weigh};
 pub(crate) use names::Names;
 use passed::{Passed, Turns};
 
@@ -105,6 +106,8 @@ pub(crate) struct Table {
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
     pub(crate) forbidden: u32,
+    /// The units that the guard has frozen.
+    pub(crate) frozen: Vec<Cgroup>,
     /// Who was protected by a request.
     pub(crate) granted: Vec<ProcessId>,
 }
@@ -125,6 +128,7 @@ impl Table {
             look_from: 0,
             malformed: 0,
             forbidden: 0,
+            frozen: Vec::with_capacity(headroom_api::trial::MOST_HELD),
             granted: Vec::with_capacity(protect::MOST),
         }
     }
@@ -144,6 +148,12 @@ impl Table {
         {
             process.oom_score_adj = Some(value);
         }
+    }
+
+    /// What is known of a process, when it is in the table.
+    pub(crate) fn of(snapshot: &Snapshot, id: ProcessId) -> Option<Process> {
+        let at = place(snapshot, id.pid).ok()?;
+        snapshot.processes.get(at).filter(|p| p.id == id).copied()
     }
 
     /// The value a process carries, when it is in the table.
@@ -441,6 +451,7 @@ impl Table {
                 }
             };
             let process = weigh(proc, process, swap);
+            let process = look_whether_frozen(proc, process, stat.state, &self.frozen);
             self.next_processes.push(process);
             self.next_memos.push(memo);
         }
@@ -492,6 +503,7 @@ fn updated(process: Process, stat: &Stat) -> Process {
         rss: stat.rss,
         ending: stat.is_zombie() || stat.flags & PF_EXITING != 0,
         paused: stat.is_stopped(),
+        in_foreground: stat.in_foreground,
         ..process
     }
 }

@@ -85,8 +85,19 @@ impl Trials {
         let Some(holders) = Holders::decode(file) else { return };
         for held in &self.held {
             // The question before the stop is none about it.
-            if let Some(holding) = holders.of(held).filter(|_| holders.asked >= held.since) {
-                note(snapshot, Trial { id: held.id, holding, asked: holders.asked });
+            let told = holders.of(held).filter(|_| holders.asked >= held.since);
+            // Nothing is held only when nobody holds anything who waits with it.
+            let job = job_of(held);
+            let of_others = || self.held.iter().filter(|other| job_of(other) == job);
+            let all_told = || of_others().all(|other| holders.of(other).is_some());
+            let holding = told.filter(|told| *told != Holding::Nothing || all_told());
+            let id = match held.with {
+                0 => Some(held.id),
+                job => find(&snapshot.processes, job).map(|p| p.id),
+            };
+            let Some(id) = id else { continue };
+            if let Some(holding) = holding {
+                note(snapshot, Trial { id, holding, asked: holders.asked });
             }
         }
     }
@@ -98,7 +109,8 @@ impl Trials {
         let Snapshot { processes, trials, .. } = snapshot;
         let mut waited = |held: &Held, asked| {
             if trials.len() < trials.capacity() {
-                trials.push(Trial { id: held.id, holding: Holding::Waited, asked });
+                let job = find(processes, job_of(held)).map_or(held.id, |job| job.id);
+                trials.push(Trial { id: job, holding: Holding::Waited, asked });
             }
         };
         file_locks.latest(now, |read, (holder, waiter)| {
@@ -140,6 +152,11 @@ impl Trials {
         self.waiting.retain(|w| w.seen);
         snapshot.worker_waits = self.waiting.iter().map(|w| w.since).min();
     }
+}
+
+/// The pid of the job that goes on when this one has to.
+const fn job_of(held: &Held) -> i32 {
+    if held.with == 0 { held.id.pid } else { held.with }
 }
 
 fn note(snapshot: &mut Snapshot, trial: Trial) {

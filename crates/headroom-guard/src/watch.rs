@@ -7,7 +7,7 @@ use std::time::Duration;
 use headroom_api::exit::Exit;
 use headroom_api::journal::Started;
 use headroom_api::status::Guard;
-use headroom_core::action::{Action, Report};
+use headroom_core::action::{Action, Relief, Report};
 use headroom_core::decide::{State, decide};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
@@ -28,7 +28,7 @@ use crate::say::say;
 use crate::sense::Senses;
 use crate::settle::{Settling, Stage};
 use crate::start::watch_zones;
-use crate::table::Whom;
+use crate::table::{Table, Whom};
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
 use crate::trial::Trials;
 use crate::view::{Shared, View, measured_of};
@@ -45,6 +45,9 @@ const LONG_WAIT: Duration = Duration::from_millis(500);
 
 /// What `status` and `rank` show is no older than this.
 const SHOWN: Duration = Duration::from_secs(1);
+
+/// Until a view is published again that somebody was just reading.
+const PUBLISHED_SOON: Duration = Duration::from_millis(2);
 
 /// Records of the kernel's log read in one go.
 const LOG_RECORDS: u32 = 256;
@@ -207,13 +210,18 @@ impl Watch {
             if self.senses.snapshot.at.since(self.senses.snapshot.scanned_all) >= SHOWN {
                 self.scan(Whom::All);
             }
-            self.publish();
+            if !self.publish() {
+                return PUBLISHED_SOON;
+            }
         }
         wait.min(self.senses.patience())
     }
 
     /// Scans the processes, and says whether that could be done.
     fn scan(&mut self, whom: Whom) -> bool {
+        let frozen = &mut self.senses.table.frozen;
+        frozen.clear();
+        frozen.extend(self.hands.frozen());
         let scanned = self.senses.scan(&self.policy, whom);
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));
@@ -251,6 +259,15 @@ impl Watch {
                 self.hands.set_score(proc, snapshot, id, value);
             }
             Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
+            Action::StopToo { id, with } => {
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                let process = Table::of(snapshot, id);
+                let report = process.and_then(|p| self.hands.stop_too(proc, p, with));
+                if let Some(report) = report {
+                    self.state.report(with, report, own::now());
+                }
+            }
+            Action::LetGo { id } => self.hands.let_go(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
                 let report = self.senses.look_again(&self.policy, &verdict);
                 let Senses { proc, snapshot, readiness, .. } = &mut self.senses;
@@ -259,6 +276,11 @@ impl Watch {
                 let report = report.or_else(hands);
                 let now = own::now();
                 let sent = if self.hands.sent > self.woken { self.hands.sent } else { now };
+                let is_pause = matches!(verdict.relief, Relief::Pause { .. });
+                let has_failed = matches!(report, Some(Report::Refused | Report::Vanished));
+                if let Some(process) = verdict.process.filter(|_| is_pause && has_failed) {
+                    self.hands.leave_alone(proc, process.id);
+                }
                 if let (Some(process), Some(report)) = (verdict.process, report) {
                     self.state.report(process.id, report, now);
                 }
@@ -272,8 +294,8 @@ impl Watch {
         }
     }
 
-    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
-    /// for a turn soon, unless there is ample room: ten of them at once must be seen while they are small.
+    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls for a
+    /// turn soon where memory may run out before the next: ten at once must be seen while they are small.
     ///
     /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
@@ -288,7 +310,7 @@ impl Watch {
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
-            if births.take_newborn() && !self.state.has_ample_room() {
+            if births.take_newborn() && self.state.minds_the_young(&senses.snapshot) {
                 until = until.min(self.woken.after(NEWBORN_TURN).max(rested));
             }
             if let Some(line) = self.births.complaint() {
@@ -332,7 +354,10 @@ impl Watch {
             match log.next_record() {
                 Ok(None) => break,
                 Ok(Some(record)) => {
-                    killed |= record.facility == 0 && is_kill(record.text);
+                    if record.facility == 0 {
+                        self.senses.note_kernel_line(record.text, &self.policy);
+                        killed |= is_kill(record.text);
+                    }
                 }
                 Err(_) => {}
             }
@@ -373,7 +398,8 @@ impl Watch {
         self.recorder.note(Note::Say(line.into()));
     }
 
-    fn publish(&mut self) {
+    /// Publishes what can be seen now, and says whether that could be done.
+    fn publish(&mut self) -> bool {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
         shared.take_found(&mut about.missing);
@@ -384,7 +410,7 @@ impl Watch {
             measured: measured_of(state, policy),
             policy: (**policy).clone(),
             guard: about.clone(),
-        });
+        })
     }
 
     /// The first lines of the log, and the journal's first record.

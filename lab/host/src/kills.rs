@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::settings::OWN_GUARD;
+use crate::settings::is_own;
 
 /// One death that somebody answers for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub(crate) fn by_guard(guard: &str, journal: &str) -> Vec<Kill> {
             }
             "systemd-oomd" => SYSTEMD_OOMD.captures(line).map(|found| group(guard, &found[1])),
             "oomd" => OOMD.captures(line).map(|found| group(guard, &found[1])),
-            OWN_GUARD => {
+            own if is_own(own) => {
                 HEADROOM.captures(line).and_then(|found| process(guard, &found[2], &found[1]))
             }
             _ => None,
@@ -150,7 +150,7 @@ mod tests {
     fn a_verdict_of_headroom_that_is_escalated_is_one_kill() {
         let journal = "[5.0] lab headroom-guard[9]: headroom-guard: slay php (700) with SIGTERM: floor\n\
                        [5.5] lab headroom-guard[9]: headroom-guard: slay php (700) with SIGKILL: floor\n";
-        let kills = by_guard(OWN_GUARD, journal);
+        let kills = by_guard("headroom", journal);
         assert_eq!((kills.len(), kills[0].pid, kills[0].what.as_str()), (1, Some(700), "php"));
     }
 }

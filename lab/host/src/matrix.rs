@@ -11,7 +11,7 @@ use crate::cli::MatrixArgs;
 use crate::progress::say;
 use crate::rows::{self, Key, Row};
 use crate::run::Lab;
-use crate::settings::{OWN_GUARD, Policy, Run};
+use crate::settings::{Policy, Run, is_own};
 
 /// Runs what is missing of the matrix. A run that fails for a reason of the lab's is told at the end.
 pub(crate) fn run(arguments: &MatrixArgs) -> Result<()> {
@@ -62,8 +62,7 @@ fn cells(arguments: &MatrixArgs) -> Result<Vec<Run>> {
     let mut cells = Vec::new();
     for scenario in &arguments.scenarios {
         for guard in &arguments.guards {
-            let own = guard == OWN_GUARD;
-            let policies = if own { &arguments.policies[..] } else { &[Policy::Strict] };
+            let policies = if is_own(guard) { &arguments.policies[..] } else { &[Policy::Strict] };
             for policy in policies {
                 cells.push(Run::new(scenario, guard, *policy, &arguments.machine)?);
             }

@@ -130,7 +130,7 @@ fn table(text: &mut String, columns: &[Column], rows: &[&Row]) -> Result<()> {
 
 /// Nobody first, then the peers, then configuration alone, then ours.
 fn order(guard: &str) -> usize {
-    const ORDER: [&str; 9] = [
+    const ORDER: [&str; 10] = [
         "none",
         "earlyoom",
         "earlyoom-tuned",
@@ -140,6 +140,7 @@ fn order(guard: &str) -> usize {
         "zone",
         "mglru",
         "headroom",
+        "headroom-mglru",
     ];
     ORDER.iter().position(|name| *name == guard).unwrap_or(ORDER.len())
 }

@@ -18,6 +18,11 @@ const MEASURE: &str = "1";
 /// The guard that is the build under test; all others are peers.
 pub(crate) const OWN_GUARD: &str = "headroom";
 
+/// Whether a guard is the build under test, alone or with something beside it (`headroom-mglru`).
+pub(crate) fn is_own(guard: &str) -> bool {
+    guard == OWN_GUARD || guard.strip_prefix(OWN_GUARD).is_some_and(|with| with.starts_with('-'))
+}
+
 /// What is wrong with the command line, beyond what its parser can tell.
 #[derive(Debug)]
 pub(crate) struct WrongUsage(pub(crate) String);
@@ -155,7 +160,7 @@ impl Run {
 
     /// Whether the guard is ours.
     pub(crate) fn is_own(&self) -> bool {
-        self.guard == OWN_GUARD
+        is_own(&self.guard)
     }
 
     /// What must be equal for two rows to be runs of the same thing, the image and the build aside.
@@ -288,7 +293,9 @@ mod tests {
     fn terms_of_a_peer_do_not_depend_on_the_policy_and_ours_do() {
         let terms = |guard: &str, policy| run(guard, policy, &[]).terms().expect("hashed");
         assert_eq!(terms("none", Policy::Strict), terms("none", Policy::Permissive));
-        assert_ne!(terms(OWN_GUARD, Policy::Strict), terms(OWN_GUARD, Policy::Permissive));
+        for own in [OWN_GUARD, "headroom-mglru"] {
+            assert_ne!(terms(own, Policy::Strict), terms(own, Policy::Permissive));
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ async fn question(bed: &Bed, client: &Client) -> String {
     let server = bed.db.connect().await.pid;
     let ticks = |proc: &mut Proc, pid| proc.stat(pid).unwrap().cpu_ticks;
     let before = (ticks(&mut proc, server), ticks(&mut proc, own::own_pid()));
-    let held = Held { id: client.id, since: own::now(), connected: true };
+    let held = Held { connected: true, ..Held::stopped(client.id, own::now()) };
     let (mut past, mut took) = (Past::default(), Vec::new());
     for _ in 0..QUESTIONS {
         let begin = Instant::now();

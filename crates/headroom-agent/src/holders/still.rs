@@ -19,9 +19,11 @@ pub(super) fn look(proc: &mut Proc, held: &Held, now: Moment) -> Option<Stop> {
     match proc.stat(held.id.pid) {
         Ok(stat) if stat.start_ticks != held.id.start_ticks || stat.is_zombie() => None,
         Ok(stat) if stat.is_stopped() => stop(held.since),
+        // Its state says nothing of it. The guard saw that it stood still before it wrote since when.
+        Ok(stat) if held.frozen && stat.state == b'S' => stop(held.since),
         Ok(stat) if stat.state == b'D' => stop(now),
         Err(ReadError::Gone) if !proc.hides_others() => None,
-        // Frozen by its control group, or out of sight.
+        // Out of sight.
         Ok(_) | Err(_) => stop(Moment(held.since.0.saturating_add(UNSEEN_NS))),
     }
 }
@@ -29,9 +31,12 @@ pub(super) fn look(proc: &mut Proc, held: &Held, now: Moment) -> Option<Stop> {
 /// Those of the stops that were in force all the while: the guard has not struck them out, and nobody goes
 /// on whom it is about to.
 pub(super) fn remaining(proc: &mut Proc, stops: Vec<Stop>, now: &[Held]) -> Vec<Stop> {
-    let is_in_force = |stop: &Stop| now.iter().any(|h| h.id == stop.id && h.since == stop.since);
-    let mut goes_on = |stop: &Stop| {
-        proc.stat(stop.id.pid).is_ok_and(|stat| !stat.is_stopped() && stat.state != b'D')
+    let of = |stop: &Stop| now.iter().find(|h| h.id == stop.id && h.since == stop.since);
+    let mut goes_on = |held: &Held| {
+        proc.stat(held.id.pid).is_ok_and(|stat| {
+            let sleeps = held.frozen && stat.state == b'S';
+            !stat.is_stopped() && stat.state != b'D' && !sleeps
+        })
     };
-    stops.into_iter().filter(|stop| is_in_force(stop) && !goes_on(stop)).collect()
+    stops.into_iter().filter(|stop| of(stop).is_some_and(|held| !goes_on(held))).collect()
 }

@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::kinds::{JobRun, Kinds, folded, kind_of};
+use super::together::pipeline;
 use crate::action::{Because, Measured};
 use crate::policy::{Class, Thresholds};
-use crate::snapshot::{Holding, Moment, Process, ProcessId, Snapshot, Trial, ZoneIndex};
+use crate::snapshot::{Holding, Moment, Pipes, Process, ProcessId, Snapshot, Trial, ZoneIndex};
 use crate::units::Kib;
 
 /// Smaller processes are not worth a pause; they are reckoned with by number.
-const SMALL: Kib = Kib::from_mib(15);
+pub(super) const SMALL: Kib = Kib::from_mib(15);
 /// What a small, young process may grow to before it is looked at for itself.
 const SMALL_NEED: Kib = Kib::from_mib(16);
 /// What has less is a shell that waits for the job and not the job.
@@ -69,6 +70,8 @@ pub(super) struct Admission {
 #[derive(Clone, Copy, Debug)]
 struct Job {
     process: Process,
+    /// The oldest job of its pipeline, mostly itself: by that one's turn all of them go.
+    lead: ProcessId,
     kind: u64,
     peak: Kib,
     /// What it had when it last grew, and when that was.
@@ -96,6 +99,8 @@ pub(super) enum Turn {
         need: Kib,
         /// What is left for it.
         room: Kib,
+        /// It is not the oldest of its pipeline.
+        follows: bool,
     },
     /// Let it go on.
     Thaw {
@@ -109,6 +114,8 @@ pub(super) enum Turn {
         /// How long it waited.
         waited: Duration,
     },
+    /// Somebody else let it go on.
+    Freed,
     /// It ended while it was paused.
     Vanished {
         /// How long it waited.
@@ -173,16 +180,27 @@ impl Admission {
         let now = snapshot.at;
         let Self { jobs, turns, last_pause, .. } = self;
         turns.clear();
-        for job in jobs.iter_mut().filter(|j| j.is_on_trial()) {
-            let Some(since) = job.held_since else { continue };
-            if let Some(because) = job.verdict(snapshot, since) {
+        for at in 0..jobs.len() {
+            let job = &jobs[at];
+            let Some(since) = job.held_since.filter(|_| job.is_on_trial()) else { continue };
+            let Some(because) = job.verdict(snapshot, since) else { continue };
+            let lead = job.lead;
+            // It gave nothing, so nobody needs to wait for that to show.
+            *last_pause = None;
+            // What one holds its whole pipeline may wait for.
+            for job in jobs.iter_mut().filter(|j| j.lead == lead && !j.slain) {
+                let Some(since) = job.held_since else { continue };
                 let waited = now.since(since);
                 job.put_off(now, waited);
-                // It gave nothing, so nobody needs to wait for that to show.
-                *last_pause = None;
                 turns.push((job.process, Turn::Thaw { waited, because }));
             }
         }
+    }
+
+    /// The jobs that are held, each pipeline by its oldest.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Process> {
+        let leads = self.jobs.iter().filter(|j| j.held_since.is_some() && !j.follows());
+        leads.map(|job| &job.process)
     }
 
     /// It could not be signalled. Returns it if it was to be paused; whoever was to go on, or to be slain,
@@ -249,7 +267,7 @@ impl Admission {
             }
             let full = jobs.len() >= MOST;
             match jobs.iter_mut().find(|j| j.process.id == process.id) {
-                Some(job) => job.see(process, now),
+                Some(job) => turns.extend(job.see(process, now).then_some((*process, Turn::Freed))),
                 None if process.gives_back >= SMALL && !full => {
                     jobs.push(Job::new(process, now));
                 }
@@ -257,6 +275,9 @@ impl Admission {
             }
         }
         jobs.sort_unstable_by_key(|j| (j.process.id.start_ticks, j.process.id.pid));
+        for at in 0..jobs.len() {
+            jobs[at].lead = lead_of(jobs, at, snapshot);
+        }
     }
 
     /// Goes through the jobs from the oldest to the youngest and finds whose turn changes.
@@ -269,55 +290,73 @@ impl Admission {
         let now = snapshot.at;
         let mut rooms = [None; ZONES];
         for (room, measured) in rooms.iter_mut().zip(zones) {
-            // Waiting costs little: no swap is reckoned with.
-            *room = measured.map(|m| {
-                let memory = m.available.saturating_sub(m.swap_counted);
-                memory.saturating_sub(thresholds.admission_floor_of(m.limit))
-            });
+            *room = measured.map(|measured| room_in(&measured, thresholds));
         }
         let small = self.small_ones(snapshot);
         take(&mut rooms, |_| true, Kib(small.saturating_mul(SMALL_NEED.0)));
         let mut running = false;
+        // Who switches pausing off has nobody wait any longer.
+        let is_off = thresholds.pause_limit.0 == Duration::ZERO;
         let Self { jobs, kinds, last_thaw, last_pause, turns, .. } = self;
-        for job in jobs.iter_mut().filter(|j| !j.slain) {
-            // Stopped by somebody else: not ours to wake, and it takes nothing meanwhile.
-            if job.process.paused && job.held_since.is_none() {
+        for at in 0..jobs.len() {
+            let job = jobs[at];
+            if !job.is_ours() {
                 continue;
             }
-            let need = job.need(kinds, now);
+            if let Some(since) = job.held_since.filter(|_| job.process.asked_to_end) {
+                let waited = now.since(since);
+                jobs[at].let_end(now, waited);
+                turns.push((job.process, Turn::Thaw { waited, because: Because::Ended }));
+                continue;
+            }
+            if job.follows() {
+                continue;
+            }
+            let is_with = |other: &&Job| other.lead == job.lead && other.is_ours();
+            let need = jobs.iter().filter(is_with).map(|j| j.need(kinds, now));
+            let need = need.fold(Kib::ZERO, Kib::saturating_add);
+            let asked_again = jobs.iter().filter(is_with).map(|j| j.not_before).max();
             let room = room_of(&rooms, &job.process);
             let extra = if job.held_since.is_some() { THAW_EXTRA } else { Kib::ZERO };
             // A protected job runs whatever it takes; the others wait for it.
-            let fits = need.saturating_add(extra) <= room || !running || job.process.protected;
-            match job.held_since {
-                None if fits || now < job.not_before => {
-                    take(&mut rooms, |zone| job.process.is_in(zone), need);
-                    running = true;
+            let fits =
+                need.saturating_add(extra) <= room || !running || job.process.protected || is_off;
+            let soon = last_thaw.is_some_and(|last| now.since(last) < THAW_EVERY);
+            let runs = match job.held_since {
+                None => fits || asked_again.is_some_and(|then| now < then),
+                Some(_) => fits && !soon,
+            };
+            if runs || fits {
+                take(&mut rooms, |zone| job.process.is_in(zone), need);
+                running = true;
+            }
+            // The last turn is carried out first: who works for others goes on before them, and waits after.
+            let order = if runs { [at, usize::MAX] } else { [usize::MAX, at] };
+            let [first, last] = order;
+            if runs && job.held_since.is_some() {
+                *last_thaw = Some(now);
+            }
+            if let Some(job) = jobs.get_mut(first) {
+                job.turn(runs, now, (need, room), turns);
+            }
+            for follower in
+                jobs.iter_mut().filter(|j| j.follows() && j.lead == job.lead && j.is_ours())
+            {
+                let may_wait = !follower.process.protected && now >= follower.not_before;
+                if runs || may_wait {
+                    follower.turn(runs, now, (need, room), turns);
                 }
-                None => {
-                    job.held_since = Some(now);
-                    job.is_stopped = true;
-                    job.on_trial = false;
+            }
+            if let Some(job) = jobs.get_mut(last) {
+                if job.held_since.is_none() {
                     *last_pause = Some(now);
-                    turns.push((job.process, Turn::Pause { need, room }));
                 }
-                Some(since) => {
-                    let waited = now.since(since);
-                    let soon = last_thaw.is_some_and(|last| now.since(last) < THAW_EVERY);
-                    if fits && !soon {
-                        *last_thaw = Some(now);
-                        job.held_since = None;
-                        job.held_lock = 0;
-                        job.waited = job.waited.saturating_add(waited);
-                        job.grew = now;
-                        turns.push((job.process, Turn::Thaw { waited, because: Because::Room }));
-                    }
-                    if fits {
-                        take(&mut rooms, |zone| job.process.is_in(zone), need);
-                        running = true;
-                    } else if waited >= thresholds.pause_limit.0 {
-                        turns.push((job.process, Turn::Overdue { waited }));
-                    }
+                job.turn(runs, now, (need, room), turns);
+            }
+            if let Some(since) = job.held_since.filter(|_| !runs && !fits) {
+                let waited = now.since(since);
+                if waited >= thresholds.pause_limit.0 {
+                    turns.push((job.process, Turn::Overdue { waited }));
                 }
             }
         }
@@ -340,6 +379,7 @@ impl Job {
         let is_young = process.age(now) < SETTLED_AFTER;
         Self {
             process: *process,
+            lead: process.id,
             kind: kind_of(process.command.as_bytes()),
             peak: process.gives_back,
             mark: process.gives_back,
@@ -368,17 +408,58 @@ impl Job {
         }
     }
 
-    fn see(&mut self, process: &Process, now: Moment) {
+    /// Takes in how it is now; true when somebody else let it go on.
+    fn see(&mut self, process: &Process, now: Moment) -> bool {
         self.process = *process;
         self.peak = self.peak.max(process.gives_back);
         if process.gives_back >= self.mark.saturating_add(GROWTH) {
             self.mark = process.gives_back;
             self.grew = now;
         }
-        // Somebody else let it go on.
-        if self.held_since.is_none_or(|since| since < now) && !process.paused {
+        let was_held = self.held_since.is_some_and(|since| since < now);
+        if (was_held || self.held_since.is_none()) && !process.paused {
             self.held_since = None;
             self.is_stopped = false;
+        }
+        was_held && !process.paused
+    }
+
+    /// Whether it is this room's to have it wait or run: it is neither on its way out nor stopped by somebody
+    /// else. Whoever is takes nothing meanwhile.
+    fn is_ours(&self) -> bool {
+        !self.slain && (self.held_since.is_some() || !self.process.paused)
+    }
+
+    /// Whether it goes by the turn of an older one.
+    fn follows(&self) -> bool {
+        self.lead != self.process.id
+    }
+
+    /// It runs from now on, or waits, if it does not already.
+    fn turn(
+        &mut self,
+        runs: bool,
+        now: Moment,
+        (need, room): (Kib, Kib),
+        turns: &mut Vec<(Process, Turn)>,
+    ) {
+        match self.held_since {
+            Some(since) if runs => {
+                let waited = now.since(since);
+                self.held_since = None;
+                self.held_lock = 0;
+                self.waited = self.waited.saturating_add(waited);
+                self.grew = now;
+                turns.push((self.process, Turn::Thaw { waited, because: Because::Room }));
+            }
+            None if !runs => {
+                self.held_since = Some(now);
+                self.is_stopped = true;
+                self.on_trial = false;
+                let follows = self.follows();
+                turns.push((self.process, Turn::Pause { need, room, follows }));
+            }
+            Some(_) | None => {}
         }
     }
 
@@ -388,7 +469,7 @@ impl Job {
 
     /// Why it has to go on, if it has to. What was found out is believed while it is fresh; without it
     /// a shop whose workers wait is reason enough, whatever they wait for.
-    fn verdict(&mut self, snapshot: &Snapshot, since: Moment) -> Option<Because> {
+    fn verdict(&self, snapshot: &Snapshot, since: Moment) -> Option<Because> {
         let now = snapshot.at;
         let of_it = |t: &&Trial| t.id == self.process.id && now.since(t.asked) <= TRUE_FOR;
         let worst = snapshot.trials.iter().filter(of_it).map(|t| t.holding).max();
@@ -418,6 +499,14 @@ impl Job {
         self.grew = now;
     }
 
+    /// It goes on to end, and is not asked to wait again for long.
+    fn let_end(&mut self, now: Moment, waited: Duration) {
+        self.held_since = None;
+        self.on_trial = false;
+        self.not_before = now.after(ASK_AGAIN);
+        self.waited = self.waited.saturating_add(waited);
+    }
+
     fn is_growing(&self, now: Moment) -> bool {
         self.held_since.is_none() && !self.process.paused && now.since(self.grew) < SETTLED_AFTER
     }
@@ -438,15 +527,35 @@ fn is_young(process: &Process, now: Moment) -> bool {
     process.class == Class::Expendable && !process.ending && process.age(now) < SETTLED_AFTER
 }
 
-/// Whether an expendable was born so short a time ago that it may yet become a job.
-pub(super) fn is_any_young(snapshot: &Snapshot) -> bool {
-    snapshot.processes.iter().any(|p| is_young(p, snapshot.at))
+/// Expendables that were born so short a time ago that they may yet become jobs.
+pub(super) fn young(snapshot: &Snapshot) -> usize {
+    snapshot.processes.iter().filter(|p| is_young(p, snapshot.at)).count()
+}
+
+/// The oldest of the jobs that the one at this place is joined to by pipes, as far as it has to wait or run.
+fn lead_of(jobs: &[Job], at: usize, snapshot: &Snapshot) -> ProcessId {
+    let job = &jobs[at];
+    let alone = job.process.pipes == Pipes::default();
+    if alone || !job.is_ours() {
+        return job.process.id;
+    }
+    let pipeline = pipeline(snapshot, &job.process);
+    let is_in_it = |other: &&Job| pipeline.of(snapshot).any(|p| p.id == other.process.id);
+    // From the oldest to the youngest.
+    let lead = jobs.iter().filter(|other| other.is_ours()).find(is_in_it);
+    lead.map_or(job.process.id, |lead| lead.process.id)
 }
 
 fn find(snapshot: &Snapshot, id: ProcessId) -> Option<&Process> {
     // In the order of their pids, as /proc lists them.
     let at = snapshot.processes.partition_point(|p| p.id.pid < id.pid);
     snapshot.processes.get(at).filter(|p| p.id == id)
+}
+
+/// The room for jobs in a zone. Waiting costs little: no swap is reckoned with.
+pub(super) fn room_in(measured: &Measured, thresholds: &Thresholds) -> Kib {
+    let memory = measured.available.saturating_sub(measured.swap_counted);
+    memory.saturating_sub(thresholds.admission_floor_of(measured.limit))
 }
 
 /// The room left for a process: that of the tightest of its zones.

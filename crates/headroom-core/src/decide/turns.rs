@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::admission::{Turn, is_any_young};
+use super::admission::{Turn, room_in};
+use super::together::{above, below, way};
 use super::{SLOWEST, State, family, is_fresh, open, relief};
-use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict, Way};
 use crate::policy::Policy;
-use crate::snapshot::{Process, Snapshot, ZoneIndex};
+use crate::snapshot::{Process, ProcessId, Snapshot, ZoneIndex};
 
 /// How often jobs are looked at while one grows or was just born.
 const SCAN_GROWING: Duration = Duration::from_millis(100);
@@ -73,12 +74,15 @@ pub(super) fn admit(
         while let Some((process, turn)) = state.admission.next_turn() {
             carry(state, snapshot, policy, &machine, process, turn, actions);
         }
+        // Whoever was born meanwhile waits as well.
+        for job in state.admission.held().filter(|job| job.paused) {
+            stop_too(snapshot, policy, job, actions);
+        }
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let often = match () {
         () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
-        // Where there is room for whatever they take until the next look, the next look will do.
-        () if is_any_young(snapshot) && !state.has_ample_room() => SCAN_GROWING,
+        () if state.minds_the_young(snapshot) => SCAN_GROWING,
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };
@@ -98,39 +102,87 @@ fn carry(
     turn: Turn,
     actions: &mut Vec<Action>,
 ) {
+    let job = process;
+    let (zone, measured) = tightest(state, policy, &process).unwrap_or((ZoneIndex::ROOT, *machine));
     let relief = match turn {
-        Turn::Pause { need, room } => {
-            open(state, snapshot, ZoneIndex::ROOT, Trigger::Horizon, machine, actions);
-            Relief::Pause { need, room }
+        Turn::Pause { need, room, follows } => {
+            open(state, snapshot, zone, Trigger::Horizon, &measured, actions);
+            let way = way(snapshot, policy, &process);
+            if !follows {
+                // The farthest first, as each of them waits for the next.
+                for shell in above(snapshot, &process, way).of(snapshot).rev() {
+                    push_stop(snapshot, shell, process.id, actions);
+                }
+            }
+            Relief::Pause { need, room, way }
+        }
+        Turn::Freed => {
+            actions.push(Action::LetGo { id: process.id });
+            return;
         }
         Turn::Thaw { waited, because } => Relief::Thaw { waited, because },
         Turn::Overdue { .. } => {
             return slay_overdue(state, snapshot, policy, machine, process, actions);
         }
         Turn::Vanished { waited } => {
+            actions.push(Action::LetGo { id: process.id });
             actions.push(Action::Tell(Outcome {
                 incident: state.incident.map_or(0, |i| i.number),
-                zone: ZoneIndex::ROOT,
+                zone,
                 process,
                 gives_back: process.gives_back,
                 ending: Ending::Vanished,
                 took: waited,
-                available_before: machine.available,
-                available_after: machine.available,
+                available_before: measured.available,
+                available_after: measured.available,
             }));
             return;
         }
     };
     actions.push(Action::Relieve(Verdict {
         incident: state.incident.map_or(0, |i| i.number),
-        zone: ZoneIndex::ROOT,
+        zone,
         trigger: Trigger::Horizon,
-        measured: *machine,
+        measured,
         relief,
-        process: Some(process),
-        age: process.age(snapshot.at),
+        process: Some(job),
+        age: job.age(snapshot.at),
         escalated: false,
     }));
+    if let (Turn::Pause { follows: false, .. }, Relief::Pause { way: Way::Stop, .. }) =
+        (turn, relief)
+    {
+        for process in below(snapshot, &job, Way::Stop).of(snapshot) {
+            push_stop(snapshot, process, job.id, actions);
+        }
+    }
+}
+
+/// The zone of a process that has the least room for it, by which it waits or goes on.
+fn tightest(state: &State, policy: &Policy, process: &Process) -> Option<(ZoneIndex, Measured)> {
+    let zones = (0u8..).map(ZoneIndex).zip(&state.zones);
+    let own = zones.filter(|(zone, _)| process.is_in(*zone));
+    own.filter_map(|(zone, state)| Some((zone, state.measured?)))
+        .min_by_key(|(_, measured)| room_in(measured, policy.thresholds()))
+}
+
+/// Stops whoever works together with a job that waits, and does not wait yet.
+fn stop_too(snapshot: &Snapshot, policy: &Policy, job: &Process, actions: &mut Vec<Action>) {
+    let way = way(snapshot, policy, job);
+    for process in above(snapshot, job, way).of(snapshot).rev() {
+        push_stop(snapshot, process, job.id, actions);
+    }
+    for process in below(snapshot, job, way).of(snapshot) {
+        push_stop(snapshot, process, job.id, actions);
+    }
+}
+
+fn push_stop(snapshot: &Snapshot, process: &Process, with: ProcessId, actions: &mut Vec<Action>) {
+    // What a full list has no room for is found at the next look.
+    let is_room = actions.len() < actions.capacity();
+    if is_room && !process.paused && process.id.pid != snapshot.own_pid {
+        actions.push(Action::StopToo { id: process.id, with });
+    }
 }
 
 /// Ends a job that waited too long, one at a time like all slaying.

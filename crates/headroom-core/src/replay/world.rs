@@ -42,6 +42,8 @@ pub struct World<'a> {
     snapshot: Snapshot,
     actions: Vec<Action>,
     ending: Vec<(ProcessId, Moment)>,
+    /// Who waits, and the job with which it does.
+    together: Vec<(ProcessId, ProcessId)>,
     log: Vec<Deed>,
     least: (Kib, Moment),
     ran_out: Option<Moment>,
@@ -64,6 +66,7 @@ impl<'a> World<'a> {
             storm,
             actions: Vec::with_capacity(256),
             ending: Vec::new(),
+            together: Vec::new(),
             log: Vec::new(),
             least: (Kib(u64::MAX), first),
             ran_out: None,
@@ -166,6 +169,13 @@ impl<'a> World<'a> {
                     self.ending.push((id, ends));
                 }
             }
+            Action::StopToo { id, with } => {
+                if let Some(actor) = self.actor(id) {
+                    actor.process.paused = true;
+                    self.together.push((id, with));
+                }
+            }
+            Action::LetGo { id } => self.let_go(id),
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {}
         }
         let Snapshot { at, scanned, .. } = self.snapshot;
@@ -196,7 +206,18 @@ impl<'a> World<'a> {
             actor.process.ending = verdict.relief != Relief::Terminate;
             self.ending.push((id, now.after(ends_in)));
         }
+        self.let_go(id);
         self.state.report(id, Report::Signalled, now);
+    }
+
+    /// Lets those go on who wait with a job.
+    fn let_go(&mut self, with: ProcessId) {
+        for at in (0..self.together.len()).rev() {
+            if self.together[at].1 == with {
+                let (id, _) = self.together.swap_remove(at);
+                self.actor(id).into_iter().for_each(|actor| actor.process.paused = false);
+            }
+        }
     }
 
     /// One of those who are there.

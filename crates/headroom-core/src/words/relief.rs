@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::action::{Because, Ending, Measured, Outcome, Relief, Trigger, Verdict};
+use crate::action::{Because, Ending, Measured, Outcome, Relief, Trigger, Verdict, Way};
 use crate::snapshot::Process;
 use crate::units::Kib;
 
@@ -56,11 +56,15 @@ impl fmt::Display for Reason<'_> {
         let v = self.verdict;
         let headroom = v.measured.headroom();
         match v.relief {
-            Relief::Pause { need, room } => {
-                return write!(
+            Relief::Pause { need, room, way } => {
+                write!(
                     f,
                     "may need {need} more and {room} is left for it; {headroom} above the floor"
-                );
+                )?;
+                return match way {
+                    Way::Stop => Ok(()),
+                    Way::Freeze => write!(f, "; its unit is frozen with it"),
+                };
             }
             Relief::Thaw { waited, because } => {
                 match because {
@@ -76,6 +80,11 @@ impl fmt::Display for Reason<'_> {
                         f,
                         "was stopped for {} ms and may hold what others wait for",
                         waited.as_millis()
+                    )?,
+                    Because::Ended => write!(
+                        f,
+                        "waited {} s; somebody asked it to end, for which it has to run",
+                        waited.as_secs()
                     )?,
                 }
                 return Ok(());
@@ -131,7 +140,8 @@ impl fmt::Display for Deed<'_> {
             Relief::KillFamily { .. } => ("slay the family of", " with SIGKILL"),
             Relief::Trim { .. } => ("trim", " with SIGKILL"),
             Relief::Useless { .. } => return write!(f, "relief does not help, resting for 2 s"),
-            Relief::Pause { .. } => ("pause", ""),
+            Relief::Pause { way: Way::Stop, .. } => ("pause", ""),
+            Relief::Pause { way: Way::Freeze, .. } => ("freeze", " with its unit"),
             Relief::Thaw { .. } => ("thaw", ""),
             Relief::Nothing => return write!(f, "nothing left to slay"),
         };

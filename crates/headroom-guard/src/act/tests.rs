@@ -38,16 +38,7 @@ impl Own {
 
     fn relieve(&mut self, relief: Relief) -> Option<Report> {
         let process = Some(Process { id: self.id(), family: self.family, ..Process::default() });
-        let verdict = Verdict {
-            incident: 1,
-            zone: ZoneIndex::ROOT,
-            trigger: Trigger::Horizon,
-            measured: Measured::default(),
-            relief,
-            process,
-            age: std::time::Duration::ZERO,
-            escalated: false,
-        };
+        let verdict = Verdict { process, ..verdict_of(relief) };
         self.hands.relieve(&mut self.proc, Some(&self.waiter), &verdict, &self.snapshot)
     }
 
@@ -76,7 +67,20 @@ impl Drop for Own {
     }
 }
 
-const PAUSE: Relief = Relief::Pause { need: Kib(1), room: Kib(0) };
+fn verdict_of(relief: Relief) -> Verdict {
+    Verdict {
+        incident: 1,
+        zone: ZoneIndex::ROOT,
+        trigger: Trigger::Horizon,
+        measured: Measured::default(),
+        relief,
+        process: None,
+        age: std::time::Duration::ZERO,
+        escalated: false,
+    }
+}
+
+const PAUSE: Relief = Relief::Pause { need: Kib(1), room: Kib(0), way: Way::Stop };
 const THAW: Relief = Relief::Thaw { waited: std::time::Duration::ZERO, because: Because::Room };
 
 #[test]
@@ -151,8 +155,78 @@ fn whoever_was_left_stopped_goes_on() {
 fn a_pid_that_is_anothers_now_is_not_touched() {
     let mut own = Own::of(Command::new("sleep").arg("1000"));
     let id = ProcessId { start_ticks: own.id().start_ticks + 1, ..own.id() };
-    own.hands.held.add(id, own::now());
+    own.hands.held.add(trial::Held::stopped(id, own::now()));
     assert_eq!(own.hands.thaw_all(&mut own.proc), 0);
     let target = Target::open(&mut own.proc, id);
     assert!(matches!(target, Err(ReadError::Gone)), "{target:?}");
+}
+
+#[test]
+fn a_job_whose_unit_is_frozen_goes_on_and_leaves_nothing_behind() {
+    use crate::freezer::tests::OwnUnit;
+    let Some(mut unit) = OwnUnit::new("hands") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut hands = Hands::new(false, Held::open(dir.path()).unwrap());
+    hands.freeze_by(unit.freezer(dir.path()));
+    let (waiter, snapshot) = (Waiter::new(4).unwrap(), Snapshot::default());
+    let id = unit.id();
+    let cgroup = Cgroup::of(unit.path.as_bytes());
+    let process = Process { id, cgroup, ..Process::default() };
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let verdict = |relief| Verdict { process: Some(process), ..verdict_of(relief) };
+    let freeze = verdict(Relief::Pause { need: Kib(1), room: Kib(0), way: Way::Freeze });
+    let report = hands.relieve(&mut proc, Some(&waiter), &freeze, &snapshot);
+    assert_eq!(report, Some(Report::Signalled));
+    // Where it could not be done in time it is stopped.
+    if hands.frozen().next() == Some(cgroup) {
+        assert!(unit.becomes(true));
+    }
+    assert!(hands.held.get(id).is_some());
+    let report = hands.relieve(&mut proc, Some(&waiter), &verdict(THAW), &snapshot);
+    assert_eq!(report, Some(Report::Signalled));
+    assert!(unit.becomes(false));
+    assert_eq!((hands.held.any(), hands.frozen().count()), (None, 0));
+    // One that is slain while it is frozen ends.
+    hands.relieve(&mut proc, Some(&waiter), &freeze, &snapshot);
+    hands.relieve(&mut proc, Some(&waiter), &verdict(Relief::Terminate), &snapshot);
+    let status = unit.child.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+    assert_eq!((hands.held.any(), hands.frozen().count()), (None, 0));
+    assert!(unit.becomes(false));
+}
+
+#[test]
+fn whoever_was_stopped_with_a_job_goes_on_with_it() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    let mut child = Own::of(Command::new("sleep").arg("1000"));
+    let process = Process { id: child.id(), ..Process::default() };
+    own.relieve(PAUSE);
+    let with = own.id();
+    own.hands.stop_too(&mut own.proc, process, with);
+    assert!(own.becomes(true) && child.becomes(true));
+    assert_eq!(own.relieve(THAW), Some(Report::Signalled));
+    assert!(own.goes_on() && child.goes_on());
+    assert_eq!(own.hands.held.any(), None);
+    // Also when the job is not there any more.
+    own.relieve(PAUSE);
+    own.hands.stop_too(&mut own.proc, process, with);
+    assert!(child.becomes(true));
+    own.child.kill().unwrap();
+    own.hands.let_go(&mut own.proc, with);
+    assert!(child.goes_on());
+}
+
+#[test]
+fn nobody_waits_with_a_job_that_could_not_be_paused() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    let mut child = Own::of(Command::new("sleep").arg("1000"));
+    let process = Process { id: child.id(), ..Process::default() };
+    let with = own.id();
+    // A shell is stopped before its job.
+    own.hands.stop_too(&mut own.proc, process, with);
+    assert!(child.becomes(true));
+    own.hands.leave_alone(&mut own.proc, with);
+    assert!(child.goes_on());
+    assert_eq!(own.hands.stop_too(&mut own.proc, process, with), None);
+    assert_eq!(own.hands.held.any(), None);
 }

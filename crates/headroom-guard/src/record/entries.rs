@@ -17,7 +17,12 @@ pub(super) fn entry(
     reflex: Option<Duration>,
 ) -> Option<Entry> {
     Some(match action {
-        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+        Action::Scan
+        | Action::ScanToChoose
+        | Action::SetScore { .. }
+        | Action::EndToo { .. }
+        | Action::StopToo { .. }
+        | Action::LetGo { .. } => {
             return None;
         }
         Action::Open { incident, zone, trigger, measured } => Entry::Opened(Opened {
@@ -58,6 +63,10 @@ fn verdict_entry(
         trigger: verdict.trigger.name().into(),
         action: action.into(),
         signal: signal.map(Into::into),
+        way: match verdict.relief {
+            Relief::Pause { way, .. } => Some(way.name().into()),
+            _ => None,
+        },
         escalated: verdict.escalated,
         dry_run,
         pid: verdict.process.map(|p| p.id.pid),

@@ -120,7 +120,9 @@ impl Writer {
             Action::Scan
             | Action::ScanToChoose
             | Action::SetScore { .. }
-            | Action::EndToo { .. } => {}
+            | Action::EndToo { .. }
+            | Action::StopToo { .. }
+            | Action::LetGo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }
@@ -275,7 +277,12 @@ fn numbered_after(mut action: Action, earlier: u64) -> Action {
         Action::Open { incident, .. } | Action::Close { incident, .. } => incident,
         Action::Relieve(verdict) => &mut verdict.incident,
         Action::Tell(outcome) => &mut outcome.incident,
-        Action::Scan | Action::ScanToChoose | Action::SetScore { .. } | Action::EndToo { .. } => {
+        Action::Scan
+        | Action::ScanToChoose
+        | Action::SetScore { .. }
+        | Action::EndToo { .. }
+        | Action::StopToo { .. }
+        | Action::LetGo { .. } => {
             return action;
         }
     };

@@ -1,7 +1,8 @@
 //! Asks of one process what its class depends on, and what its end would return.
 
+use headroom_core::cgroup::Cgroup;
 use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
-use headroom_core::snapshot::{CommandLine, Process, ProcessId};
+use headroom_core::snapshot::{CommandLine, Pipes, Process, ProcessId};
 use headroom_core::units::Kib;
 use headroom_sys::proc::Proc;
 
@@ -86,6 +87,16 @@ pub(super) fn examine(
         class,
         rule,
         oom_score_adj: proc.oom_score_adj(pid).ok(),
+        cgroup: match cgroup {
+            None if lengths.is_none() => {
+                kin.near(&process).map_or_else(Cgroup::default, |n| n.cgroup)
+            }
+            cgroup => Cgroup::of(cgroup.unwrap_or_default()),
+        },
+        pipes: match class {
+            Class::Expendable => proc.pipes(pid).unwrap_or_default(),
+            _ => Pipes::default(),
+        },
         zones: match cgroup {
             None if lengths.is_none() => kin.near(&process).map_or(0, |near| near.zones),
             cgroup => zones_of(cgroup.unwrap_or_default(), policy),
@@ -157,4 +168,33 @@ pub(super) fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
     let own = proc.statm(pid).map_or(process.rss, |m| m.resident.saturating_sub(m.shared));
     let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
     Process { gives_back: own.saturating_add(swapped), ..process }
+}
+
+/// Who is smaller than this has no turn of its own.
+const SMALL: Kib = Kib::from_mib(15);
+
+/// Whether it is frozen, which its state does not say, and whether it has to go on to end. What is large is
+/// asked itself, since others may have frozen or thawed it; what is small is as its unit is.
+pub(super) fn look_whether_frozen(
+    proc: &mut Proc,
+    process: Process,
+    state: u8,
+    frozen: &[Cgroup],
+) -> Process {
+    if process.class != Class::Expendable {
+        return process;
+    }
+    let pid = process.id.pid;
+    let by_us = || frozen.contains(&process.cgroup);
+    let is_frozen = match state {
+        b'S' if process.cgroup.is_unit() && process.gives_back >= SMALL => {
+            proc.is_frozen(pid).unwrap_or(false)
+        }
+        // In the middle of a call into the kernel: it stands still after that.
+        b'S' | b'D' => by_us(),
+        _ => false,
+    };
+    let paused = process.paused || is_frozen;
+    let asked_to_end = paused && proc.status(pid).is_ok_and(|s| s.end_pending);
+    Process { paused, asked_to_end, ..process }
 }

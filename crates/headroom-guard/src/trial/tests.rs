@@ -42,7 +42,7 @@ impl Node {
     }
 
     fn is_held(&mut self, id: ProcessId) -> Held {
-        let held = Held { id, since: own::now(), connected: true };
+        let held = Held { connected: true, ..Held::stopped(id, own::now()) };
         self.held.push(held);
         held
     }

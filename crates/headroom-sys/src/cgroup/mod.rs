@@ -1,6 +1,7 @@
 //! Memory cgroups of either version, each read as one zone
 //! (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst).
 
+mod freezer;
 #[cfg(test)]
 mod tests;
 mod zone;
@@ -14,6 +15,7 @@ use rustix::fs::{Access, AtFlags, FsWord, Mode, OFlags};
 
 use crate::error::ReadError;
 
+pub use freezer::{FreezableUnit, FreezerTree};
 pub use zone::ZoneReader;
 
 /// `CGROUP2_SUPER_MAGIC` of include/uapi/linux/magic.h.

@@ -216,3 +216,73 @@ fn a_zone_of_this_machine_tells_that_it_ran_out_of_memory() {
     hog.wait().unwrap();
     assert!(zone.read().unwrap().oom_kill > Some(0));
 }
+
+/// A cgroup of v2 of the test's own, removed when it is over.
+struct OwnUnit(PathBuf, String);
+
+impl OwnUnit {
+    /// `None`, said loudly, where this machine has no v2 tree that may be written.
+    fn new(name: &str) -> Option<Self> {
+        let name = format!("headroom-test-{}-{name}.scope", std::process::id());
+        for base in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+            let dir = Path::new(base).join(&name);
+            let is_v2 = Path::new(base).join("cgroup.procs").exists();
+            if is_v2 && fs::create_dir(&dir).is_ok() {
+                return Some(Self(dir, name));
+            }
+        }
+        eprintln!("SKIPPED: no cgroup v2 here that a test may write");
+        None
+    }
+}
+
+impl Drop for OwnUnit {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0.join("cgroup.freeze"), "0");
+        let _ = (0..200).find(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            fs::remove_dir(&self.0).is_ok()
+        });
+    }
+}
+
+#[test]
+fn a_unit_is_frozen_with_all_that_is_in_it_and_goes_on() {
+    let Some(own) = OwnUnit::new("freeze") else { return };
+    let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    fs::write(own.0.join("cgroup.procs"), sleeper.id().to_string()).unwrap();
+    let pid = i32::try_from(sleeper.id()).unwrap();
+    let mut proc = crate::proc::Proc::open(Path::new("/")).unwrap();
+    let tree = FreezerTree::open(Path::new("/")).unwrap();
+    let unit = tree.unit(own.1.as_bytes()).unwrap();
+    assert_eq!((unit.is_asked_to(), unit.is_frozen()), (Ok(false), Ok(false)));
+    assert_eq!((unit.has_others_below(), proc.is_frozen(pid)), (Ok(false), Ok(false)));
+    let becomes = |frozen| {
+        (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            unit.is_frozen() == Ok(frozen)
+        })
+    };
+    unit.freeze().unwrap();
+    assert!(becomes(true));
+    assert_eq!((unit.is_asked_to(), proc.is_frozen(pid)), (Ok(true), Ok(true)));
+    assert!(!proc.stat(pid).unwrap().is_stopped(), "its state does not say so");
+    unit.thaw().unwrap();
+    assert!(becomes(false));
+    fs::create_dir(own.0.join("below")).unwrap();
+    assert_eq!(unit.has_others_below(), Ok(true));
+    fs::remove_dir(own.0.join("below")).unwrap();
+    // Whoever is frozen can be killed.
+    unit.freeze().unwrap();
+    assert!(becomes(true));
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+}
+
+#[test]
+fn there_is_no_unit_at_a_path_that_leads_out_or_nowhere() {
+    let Ok(tree) = FreezerTree::open(Path::new("/")) else { return };
+    assert!(tree.unit(b"/../../etc").is_err());
+    assert_eq!(tree.unit(b"/headroom-no-such.scope").err(), Some(ReadError::Gone));
+    assert!(tree.unit(b"/\xff").is_err());
+}

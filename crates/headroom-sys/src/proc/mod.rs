@@ -12,10 +12,10 @@ use core::mem::MaybeUninit;
 use std::io::Write as _;
 use std::path::Path;
 
-use headroom_core::snapshot::{Memory, Pressure, ProcessId, VmCounters};
+use headroom_core::snapshot::{Memory, Pipes, Pressure, ProcessId, VmCounters};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, SeekFrom};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::ReadError;
 use crate::lines::{self, Kept, open_file, read_file};
@@ -300,6 +300,38 @@ impl Proc {
             }
         }
         Ok(false)
+    }
+
+    /// The pipes that are its standard input and output.
+    ///
+    /// # Errors
+    /// When its descriptors cannot be read; [`ReadError::Forbidden`] for another user's process
+    /// without `CAP_SYS_PTRACE`.
+    pub fn pipes(&mut self, pid: i32) -> Result<Pipes, ReadError> {
+        let pipe = |name| {
+            let (path, mut link) = (PidPath::new(pid, name)?, [0; 32]);
+            let len = match rustix::fs::readlinkat_raw(&self.dir, path.as_c_str(), &mut link) {
+                Ok(len) => len,
+                // It has closed that one.
+                Err(Errno::NOENT) => 0,
+                Err(errno) => return Err(ReadError::from(errno)),
+            };
+            let inode = link.get(..len).and_then(|link| link.strip_prefix(b"pipe:["));
+            let inode = inode.and_then(|link| decimal(link.strip_suffix(b"]")?));
+            Ok(inode.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0))
+        };
+        Ok(Pipes { reads: pipe("fd/0")?, writes: pipe("fd/1")? })
+    }
+
+    /// Whether a process that sleeps (`S`) is frozen with its cgroup (v2): there it sleeps on its way out of
+    /// the kernel (kernel/signal.c `do_freezer_trap`, mostly inlined into `get_signal`), and its state says
+    /// nothing of it.
+    ///
+    /// # Errors
+    /// [`ReadError::Forbidden`] for another user's process without `CAP_SYS_PTRACE`.
+    pub fn is_frozen(&mut self, pid: i32) -> Result<bool, ReadError> {
+        let place = self.whole(pid, "wchan")?.trim_ascii();
+        Ok(place == b"get_signal" || place == b"do_freezer_trap")
     }
 
     /// What a single-threaded process does right now: runs, waits for a client, or waits for something

@@ -12,6 +12,9 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 /// The bit of SIGKILL in a mask of pending signals.
 const SIGKILL_BIT: u64 = 1 << 8;
 
+/// Those of SIGHUP (1), SIGINT (2), SIGQUIT (3) and SIGTERM (15).
+const END_BITS: u64 = 0b111 | 1 << 14;
+
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stat {
@@ -25,6 +28,8 @@ pub struct Stat {
     pub session: i32,
     /// The number of its controlling terminal, 0 without one.
     pub tty: i32,
+    /// Its process group is the one that the terminal listens to.
+    pub in_foreground: bool,
     /// The kernel's `PF_` flags.
     pub flags: u32,
     /// When it started, in clock ticks since boot.
@@ -72,9 +77,11 @@ impl Stat {
         // `skip` counts the fields of proc(5) between the one before and the one wanted.
         let mut number = |skip: usize| fields.nth(skip).and_then(signed);
         let parent = i32::try_from(number(0)?).ok()?;
-        let session = i32::try_from(number(1)?).ok()?;
+        let group = number(0)?;
+        let session = i32::try_from(number(0)?).ok()?;
         let tty = i32::try_from(number(0)?).ok()?;
-        let flags = u32::try_from(number(1)?).ok()?;
+        let listened_to = number(0)?;
+        let flags = u32::try_from(number(0)?).ok()?;
         let user = number(4)?;
         let system = number(0)?;
         let threads = u32::try_from(number(4)?).ok()?;
@@ -86,6 +93,7 @@ impl Stat {
             parent,
             session,
             tty,
+            in_foreground: tty != 0 && group > 0 && listened_to == group,
             flags,
             start_ticks,
             rss: Kib::from_pages(resident, page_kib),
@@ -156,6 +164,8 @@ pub struct Status {
     pub locked: Kib,
     /// A SIGKILL waits for it: its memory is on the way back.
     pub kill_pending: bool,
+    /// A signal that asks it to end waits for it: SIGHUP, SIGINT, SIGQUIT or SIGTERM.
+    pub end_pending: bool,
 }
 
 /// `/proc/PID/status` while it is read.
@@ -178,6 +188,7 @@ impl StatusLines {
             b"SigPnd" | b"ShdPnd" => {
                 let pending = hexadecimal(value.trim_ascii()).unwrap_or_default();
                 status.kill_pending |= pending & SIGKILL_BIT != 0;
+                status.end_pending |= pending & END_BITS != 0;
             }
             _ => {}
         }

@@ -358,3 +358,32 @@ fn who_waits_for_whose_file_lock_is_told() {
         found.then_some(())
     });
 }
+
+#[test]
+fn pipes_are_told_apart_from_files() {
+    use std::process::{Command, Stdio};
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let pipes = proc.pipes(i32::try_from(cat.id()).unwrap()).unwrap();
+    assert!(pipes.reads != 0 && pipes.writes == 0, "{pipes:?}");
+    drop(cat.stdin.take());
+    cat.wait().unwrap();
+}
+
+#[test]
+fn a_signal_that_asks_a_stopped_process_to_end_is_seen_waiting() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = i32::try_from(sleeper.id()).unwrap();
+    let target = Pid::from_raw(pid).unwrap();
+    kill_process(target, Signal::STOP).unwrap();
+    while !proc.stat(pid).unwrap().is_stopped() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(!proc.status(pid).unwrap().end_pending);
+    kill_process(target, Signal::TERM).unwrap();
+    assert!(proc.status(pid).unwrap().end_pending);
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+}

@@ -164,7 +164,7 @@ impl Client {
             assert!(begin.elapsed() < PATIENCE, "it does not stop");
             std::thread::sleep(Duration::from_millis(1));
         }
-        Held { id: self.id, since: own::now(), connected: true }
+        Held { connected: true, ..Held::stopped(self.id, own::now()) }
     }
 }
 

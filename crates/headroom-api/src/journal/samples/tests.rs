@@ -3,10 +3,12 @@
 use std::io::Write;
 
 use headroom_core::action::Measured;
+use headroom_core::cgroup::Cgroup;
 use headroom_core::policy::Class;
 use headroom_core::sample::ZoneSample;
 use headroom_core::snapshot::{
-    CgroupMemory, Comm, CommandLine, Memory, Moment, Pressure, Process, ProcessId, VmCounters,
+    CgroupMemory, Comm, CommandLine, Memory, Moment, Pipes, Pressure, Process, ProcessId,
+    VmCounters,
 };
 use headroom_core::units::Kib;
 
@@ -72,6 +74,11 @@ fn sample(n: u64) -> Sample {
             is_worker: pid == 7,
             protected: pid == 8,
             rule: None,
+            // Not kept: what only the moment's decision goes by.
+            asked_to_end: false,
+            cgroup: Cgroup::default(),
+            pipes: Pipes::default(),
+            in_foreground: false,
         });
     }
     sample

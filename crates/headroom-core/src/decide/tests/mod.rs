@@ -3,6 +3,7 @@
 mod pausing;
 mod slaying;
 mod swarms;
+mod together;
 
 use super::*;
 use crate::action::{Ending, Relief, Report, Verdict};
@@ -46,6 +47,8 @@ struct Node {
     longest_lock: Duration,
     /// How the guard learns of it: from the agent, or only from the shop's workers.
     has_agent: bool,
+    /// Who waits, and the job with which it does.
+    together: Vec<(ProcessId, ProcessId)>,
 }
 
 fn process(pid: i32, class: Class, mib: u64, age_s: u64) -> Process {
@@ -100,6 +103,7 @@ impl Node {
             holders: Vec::new(),
             longest_lock: Duration::ZERO,
             has_agent: true,
+            together: Vec::new(),
         };
         node.sense();
         node
@@ -210,6 +214,25 @@ impl Node {
                     (_, Some(g)) if g.stuck => {}
                     _ => self.ending_at.push((p.id, self.snapshot.at.after(end_takes))),
                 }
+            }
+            let thawed = match action {
+                Action::StopToo { id, with } => {
+                    let stopped = self.growers.iter_mut().filter(|g| g.process.id == *id);
+                    stopped.for_each(|g| g.process.paused = true);
+                    self.together.push((*id, *with));
+                    None
+                }
+                Action::LetGo { id } => Some(*id),
+                Action::Relieve(Verdict { relief, process, .. }) => process
+                    .map(|p| p.id)
+                    .filter(|_| !matches!(relief, Relief::Pause { .. } | Relief::Nothing)),
+                _ => None,
+            };
+            if let Some(thawed) = thawed {
+                let goes_on = |id| self.together.contains(&(id, thawed));
+                let going_on = self.growers.iter_mut().filter(|g| goes_on(g.process.id));
+                going_on.for_each(|g| g.process.paused = false);
+                self.together.retain(|(_, with)| *with != thawed);
             }
             if let Action::EndToo { id } = action {
                 self.ending_at.push((*id, self.snapshot.at.after(end_takes)));

@@ -26,7 +26,7 @@ use crate::policy_files::load_policy;
 use crate::record::{Note, Recorder};
 use crate::say::say;
 use crate::sense::Senses;
-use crate::settle::Settling;
+use crate::settle::{Settling, Stage};
 use crate::start::watch_zones;
 use crate::table::{Table, Whom};
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
@@ -176,6 +176,7 @@ impl Watch {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
+        self.collect();
         self.take_in_grants();
         let Self { trials, senses, hands, .. } = self;
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
@@ -183,19 +184,21 @@ impl Watch {
         for _ in 0..SCANS_A_TURN {
             let Some(scan) = self.actions.iter().find(|action| action.is_scan()) else { break };
             let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
-            if !self.scan(whom) {
+            let is_done = whom == Whom::WhoMayGo && self.senses.scan_ready();
+            if !is_done && !self.scan(whom) {
                 break;
             }
             wait = self.decide_and_act();
         }
         self.hands.keep_only(|id| self.state.awaits(id));
         self.recorder.look_back(&mut self.state, &self.senses.snapshot);
+        self.senses.hold_ready();
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
         }
         if self.state.open_incident().is_none() {
-            let Senses { proc, snapshot, .. } = &mut self.senses;
-            self.settling.settle(proc, &self.waiter, &self.policy, snapshot.at);
+            let Self { senses, hands, trials, waiter, policy, settling, .. } = self;
+            settling.settle(Stage { senses, hands, trials, waiter, policy });
         }
         // In this order: whoever changed a setting asks for a reload and then wants a view, and must see
         // the setting in force.
@@ -267,10 +270,12 @@ impl Watch {
             Action::LetGo { id } => self.hands.let_go(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
                 let report = self.senses.look_again(&self.policy, &verdict);
-                let Senses { proc, snapshot, .. } = &mut self.senses;
-                let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let Senses { proc, snapshot, readiness, .. } = &mut self.senses;
+                let waiter = (!readiness.is_out(snapshot.at)).then_some(&self.waiter);
+                let hands = || self.hands.relieve(proc, waiter, &verdict, snapshot);
                 let report = report.or_else(hands);
                 let now = own::now();
+                let sent = if self.hands.sent > self.woken { self.hands.sent } else { now };
                 let is_pause = matches!(verdict.relief, Relief::Pause { .. });
                 let has_failed = matches!(report, Some(Report::Refused | Report::Vanished));
                 if let Some(process) = verdict.process.filter(|_| is_pause && has_failed) {
@@ -280,7 +285,7 @@ impl Watch {
                     self.state.report(process.id, report, now);
                 }
                 let reflex = matches!(report, Some(Report::Signalled | Report::OnTrial))
-                    .then(|| now.since(self.woken));
+                    .then(|| sent.since(self.woken));
                 self.recorder.happened(action, reflex);
             }
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {

@@ -39,7 +39,7 @@ use zone::ZoneHistory;
 
 /// The longest time between two looks at a node at rest. A little over a second, so that together with
 /// the recorder's thread the guard wakes no more than once a second.
-const SLOWEST: Duration = Duration::from_millis(1100);
+const SLOWEST: Duration = Duration::from_millis(1250);
 /// The shortest time between two looks, in a storm.
 const FASTEST: Duration = Duration::from_millis(20);
 /// No less often than this while a storm lasts.

@@ -23,17 +23,25 @@ use crate::trial::Trials;
 /// After this long the loop goes its way and the first lines of the log are written.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Whether the start's memory was given back.
+/// Whether the memory was given back that the start took, or the policy when it was read anew.
 #[derive(Debug)]
 pub(crate) struct Settling {
     /// When to do so; `None` when it is done, or memory is not locked anyway.
     due: Option<Moment>,
+    is_locked: bool,
 }
 
 impl Settling {
     /// A guard that has just started, its memory locked or not.
     pub(crate) fn new(locked: bool) -> Self {
-        Self { due: locked.then(|| own::now().after(SETTLED)) }
+        let mut settling = Self { due: None, is_locked: locked };
+        settling.again();
+        settling
+    }
+
+    /// Much was allocated once more that is not needed any longer.
+    pub(crate) fn again(&mut self) {
+        self.due = self.is_locked.then(|| own::now().after(SETTLED));
     }
 
     /// Called in a calm moment: gives back, locks again, rehearses. Once.
@@ -171,5 +179,7 @@ mod tests {
         guard.senses.snapshot.at = own::now().after(SETTLED);
         settling.settle(guard.stage());
         assert!(settling.due.is_none());
+        settling.again();
+        assert!(settling.due.is_some());
     }
 }

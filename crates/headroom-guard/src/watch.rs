@@ -84,12 +84,27 @@ enum Event {
     Stop,
 }
 
+/// How pressing it is to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressing {
+    /// At rest.
+    Not,
+    /// So many began at once that all there is may go before the next look.
+    Soon,
+    /// In a storm.
+    Now,
+}
+
 /// When the next turn may begin that no event calls for. The guard runs before all others: a node with so
 /// many processes that looking at them takes long would have nothing else done. At rest it takes a fifth
-/// of a core, in a storm half of one.
-fn rests_until(began: Moment, ended: Moment, in_storm: bool) -> Moment {
+/// of a core, a third while many begin, in a storm half of one.
+fn rests_until(began: Moment, ended: Moment, pressing: Pressing) -> Moment {
     let took = ended.since(began);
-    ended.after(if in_storm { took } else { took * 4 })
+    ended.after(match pressing {
+        Pressing::Not => took * 4,
+        Pressing::Soon => took * 2,
+        Pressing::Now => took,
+    })
 }
 
 const fn event_of(token: u64) -> Event {
@@ -148,8 +163,7 @@ impl Watch {
             }
             let began = own::now();
             let wait = self.turn();
-            let in_storm = self.state.open_incident().is_some();
-            self.rests_until = rests_until(began, own::now(), in_storm);
+            self.rests_until = rests_until(began, own::now(), self.pressing());
             if let Some(notifier) = &self.notifier {
                 let _nobody_waits = notifier.watchdog();
             }
@@ -167,6 +181,14 @@ impl Watch {
                 | Event::Log
                 | Event::Signal => {}
             }
+        }
+    }
+
+    fn pressing(&self) -> Pressing {
+        match self.state.open_incident() {
+            Some(_) => Pressing::Now,
+            None if self.state.minds_the_young(&self.senses.snapshot) => Pressing::Soon,
+            None => Pressing::Not,
         }
     }
 
@@ -392,6 +414,7 @@ impl Watch {
                 if let Err(error) = self.senses.scan(&self.policy, Whom::All) {
                     say(&format!("/proc: {error}"));
                 }
+                self.settling.again();
                 format!("policy reloaded: {} files, {}", files.len(), self.policy.name())
             }
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use headroom_api::trial;
 use headroom_core::action::{Relief, Report, Verdict, Way};
 use headroom_core::cgroup::Cgroup;
-use headroom_core::snapshot::{Process, ProcessId, Snapshot};
+use headroom_core::snapshot::{Moment, Process, ProcessId, Snapshot};
 use headroom_sys::ReadError;
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
@@ -50,6 +50,8 @@ pub(crate) struct Hands {
     /// The kernel refused to lower an `oom_score_adj`; not tried again and again.
     pub(crate) scores_refused: bool,
     held: Held,
+    /// When the last victim was sent its signal: what comes after is not the reflex's.
+    pub(crate) sent: Moment,
     /// Where this node has cgroup v2.
     freezer: Option<Freezer>,
     /// The units that are frozen, each by its job.
@@ -65,6 +67,7 @@ impl Hands {
             awaited: Vec::with_capacity(MOST),
             scores_refused: false,
             held,
+            sent: Moment::default(),
             freezer: None,
             frozen: Vec::with_capacity(trial::MOST_HELD),
             left_alone: None,
@@ -103,11 +106,12 @@ impl Hands {
         self.dry_run
     }
 
-    /// Carries out a verdict and says what came of the signal.
+    /// Carries out a verdict and says what came of the signal. Without a waiter, for which the kernel takes
+    /// memory, a victim's end is found out at the next look.
     pub(crate) fn relieve(
         &mut self,
         proc: &mut Proc,
-        waiter: &Waiter,
+        waiter: Option<&Waiter>,
         verdict: &Verdict,
         snapshot: &Snapshot,
     ) -> Option<Report> {
@@ -127,11 +131,7 @@ impl Hands {
         let target = match self.awaited.iter().position(|(awaited, _)| *awaited == id) {
             Some(at) => self.awaited.swap_remove(at).1,
             None => match Target::open(proc, id) {
-                Ok(target) => {
-                    // Readable when the process ends; without it the next look finds out.
-                    let _ = waiter.add(&target, Interest::Readable, VICTIM);
-                    target
-                }
+                Ok(target) => target,
                 Err(error) => return Some(report_of(error)),
             },
         };
@@ -142,6 +142,10 @@ impl Hands {
         if let Err(error) = sent {
             return Some(report_of(error));
         }
+        self.sent = own::now();
+        // Readable when the process ends, if it is not waited for already. Not before the signal, since it
+        // takes memory.
+        let _the_next_look_finds_out = waiter.map(|w| w.add(&target, Interest::Readable, VICTIM));
         // A stopped process takes SIGTERM only when it goes on.
         self.let_go(proc, id);
         // Also after SIGTERM: where no handler catches it the process is dying already, and its own
@@ -209,6 +213,18 @@ impl Hands {
             return Report::OnTrial;
         }
         Report::Signalled
+    }
+
+    /// Goes the way of a pause and of its end on this very process, which is never stopped.
+    pub(crate) fn rehearse(&mut self, proc: &mut Proc, snapshot: &Snapshot, own: &Process) {
+        if self.held.add(trial::Held::stopped(own.id, own::now())) {
+            self.held.put_on_trial(own.id, own::now());
+        }
+        wait_until_still(proc, 0);
+        let _nobody = family_of(own, snapshot, false).count();
+        // SIGCONT, of all signals the one that a running process takes no notice of.
+        let _it_runs = self.thaw(proc, own.id);
+        self.let_go(proc, own.id);
     }
 
     /// Freezes a process's unit, unless somebody in it was protected since that was decided; false when it is

@@ -195,7 +195,11 @@ impl Births {
             let Senses { proc, snapshot, table, .. } = &mut *senses;
             table.make_room(proc, snapshot);
             let process = class_one(senses, policy, hands, pid, now);
-            self.newborn |= process.is_some_and(|p| is_newborn(&p, now));
+            if let Some(process) = process.filter(|p| is_newborn(p, now)) {
+                self.newborn = true;
+                let Senses { proc, readiness, .. } = &mut *senses;
+                readiness.take_newborn(proc, process.id, now);
+            }
         }
         self.make_good(senses, policy, hands, now);
     }

@@ -394,7 +394,7 @@ impl Scene<'_> {
                 let Some(Process { id, class, .. }) = verdict.process else { return false };
                 assert_eq!(class, Class::Expendable, "{verdict:?}");
                 let report = senses.look_again(policy, &verdict);
-                let relieve = || hands.relieve(live, waiter, &verdict, &senses.snapshot);
+                let relieve = || hands.relieve(live, Some(waiter), &verdict, &senses.snapshot);
                 let Some(report) = report.or_else(relieve) else { return false };
                 state.report(id, report, now);
                 let pauses = matches!(verdict.relief, Relief::Pause { .. });

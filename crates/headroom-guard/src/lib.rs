@@ -15,6 +15,7 @@ mod options;
 mod peers;
 mod policy_files;
 mod protect;
+mod ready;
 mod record;
 mod say;
 mod sense;

@@ -34,10 +34,10 @@ use reopen::Reopening;
 use writer::Writer;
 
 /// Notes that may wait for the disk.
-const QUEUE: usize = 256;
-/// Samples among them: more than a second's worth in a storm. They are large, so that the same few are
+const QUEUE: usize = 128;
+/// Samples among them: a second's worth in a storm. They are large, so that the same few are
 /// handed to and fro.
-const SAMPLES: usize = 12;
+const SAMPLES: usize = 10;
 
 /// What may be missing, by the names under which that is said.
 const JOURNAL: &str = "the journal";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::action::{Relief, Report, Verdict};
 use headroom_core::policy::Policy;
-use headroom_core::snapshot::{Moment, Snapshot};
+use headroom_core::snapshot::{Moment, Process, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::{Cgroups, ZoneReader};
@@ -12,6 +12,7 @@ use headroom_sys::own;
 use headroom_sys::proc::Proc;
 
 use crate::imminent::Imminent;
+use crate::ready::Readiness;
 use crate::table::{Table, Whom};
 use crate::trial::Trials;
 use crate::zone_kills::KillsBelow;
@@ -26,6 +27,9 @@ pub(crate) struct Senses {
     /// Kills that the zones' own counters leave out.
     kills_below: KillsBelow,
     imminent: Imminent,
+    pub(crate) readiness: Readiness,
+    /// The last scan was a whole one.
+    has_scanned: bool,
     /// Zones that did not exist are looked for again at every so many looks.
     looks: u32,
 }
@@ -50,6 +54,8 @@ impl Senses {
             zones: Vec::new(),
             kills_below: KillsBelow::default(),
             imminent: Imminent::default(),
+            readiness: Readiness::default(),
+            has_scanned: false,
             looks: 0,
         };
         senses.use_zones(policy);
@@ -80,14 +86,23 @@ impl Senses {
         self.snapshot.pressure = self.proc.pressure().unwrap_or(None);
         self.snapshot.vm = self.proc.vm_counters().unwrap_or_default();
         let mut runs_out = false;
+        let own = Table::zones_of(&self.snapshot, self.snapshot.own_pid);
+        let now = self.snapshot.at;
+        self.readiness.note_machine(&self.snapshot.memory, now);
         let zones = self.snapshot.zones.iter_mut().zip(&mut self.zones);
         for (at, (reading, reader)) in zones.enumerate() {
+            let killed = reading.and_then(|zone| zone.oom_kill);
             *reading = reader.as_mut().and_then(|r| r.read().ok());
             if let Some(zone) = reading.as_mut().filter(|_| counts_itself_alone(reader.as_ref())) {
                 let below = self.kills_below.get(at);
                 zone.oom_kill = zone.oom_kill.map(|own| own.saturating_add(below));
             }
-            runs_out |= reader.as_mut().is_some_and(ZoneReader::ran_out_since);
+            let ran_out = reader.as_mut().is_some_and(ZoneReader::ran_out_since);
+            runs_out |= ran_out;
+            if own & 1 << at != 0 {
+                let kills = reading.and_then(|zone| zone.oom_kill) > killed;
+                self.readiness.note_own_zone(reading.as_ref(), ran_out || kills, now);
+            }
             if reading.is_none() {
                 *reader = None;
             }
@@ -135,7 +150,35 @@ impl Senses {
 
     /// Looks at every process, or at those who may go.
     pub(crate) fn scan(&mut self, policy: &Policy, whom: Whom) -> Result<(), ReadError> {
+        self.has_scanned = true;
         self.table.scan(&mut self.proc, &mut self.snapshot, policy, whom, own::now())
+    }
+
+    /// Where no memory is left for the guard's own calls: looks at those alone who are held ready, and says
+    /// whether one of them may go. Not twice in a row, since it finds nobody who was forked meanwhile.
+    pub(crate) fn scan_ready(&mut self) -> bool {
+        let Self { proc, snapshot, table, readiness, .. } = self;
+        self.has_scanned = !(self.has_scanned
+            && readiness.is_out(snapshot.at)
+            && snapshot.births_heard
+            && table.scan_ready(proc, snapshot, own::now()));
+        !self.has_scanned
+    }
+
+    /// Goes the way of a choice where no memory is left, and of the last look, with this very process.
+    pub(crate) fn rehearse(&mut self, policy: &Policy, own: &Process) {
+        let Self { proc, snapshot, table, .. } = self;
+        let _held = proc.hold_ready(own.id);
+        let scanned = snapshot.scanned;
+        let _may_go = table.scan_ready(proc, snapshot, own::now());
+        snapshot.scanned = scanned;
+        let _vanished = table.look_again(proc, snapshot, policy, own, false);
+        proc.keep_ready(|id| id != own.id);
+    }
+
+    /// Gives the places of those who are held ready anew.
+    pub(crate) fn hold_ready(&mut self) {
+        self.readiness.renew(&mut self.proc, &self.snapshot);
     }
 
     /// Why a verdict must not be carried out any more, if so: see [`Table::look_again`].

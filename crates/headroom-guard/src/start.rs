@@ -14,6 +14,7 @@ use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::Layout;
+use headroom_sys::footprint;
 use headroom_sys::kmsg::KernelLog;
 use headroom_sys::notify::Notifier;
 use headroom_sys::own;
@@ -49,6 +50,7 @@ const STALL_WINDOW: Duration = Duration::from_millis(500);
 /// Guards this machine until a signal ends it.
 #[must_use]
 pub fn run(options: &Options) -> Exit {
+    footprint::map_large_blocks();
     let loaded = match load_policy(&options.root, options.policy.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) if options.policy.is_some() => {

@@ -13,7 +13,7 @@ use headroom_core::snapshot::{Moment, Process, ProcessId, Snapshot};
 use headroom_core::units::Kib;
 use headroom_sys::ReadError;
 use headroom_sys::own;
-use headroom_sys::proc::{Proc, Stat};
+use headroom_sys::proc::{MOST_READY, Proc, Stat};
 
 use crate::protect;
 use examine::{Kin, Relations, examine, look_whether_waiting, weigh};
@@ -32,6 +32,9 @@ const YOUNG: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 /// Everybody is examined this often, where no more than so many are due in one scan, beside one in eight.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
+/// The same where births are heard: what is left is whom somebody moved to another cgroup. Each costs two
+/// wake-ups, its own and that of the thread that reads names.
+const NOW_AND_THEN_HEARD: Duration = Duration::from_secs(120);
 const DUE_AT_ONCE: usize = 64;
 /// Who is older than this is not young, however short a time ago the guard saw it first.
 const GROWN_UP: Duration = Duration::from_secs(15);
@@ -43,8 +46,11 @@ const NAMES: u32 = 8;
 const LONG: Duration = Duration::from_millis(20);
 /// ... none for this long.
 const NOT_AGAIN: Duration = Duration::from_secs(10);
-/// ... after one that could not be read in time, for this long.
+/// ... after one that could not be read in time, for this long ...
 const MISSED: Duration = Duration::from_secs(1);
+/// ... and while memory is not short for this long: a process that is starting on a busy machine may hold its
+/// own lock for some milliseconds, and whoever is born meanwhile is to be classed all the same.
+const MISSED_AT_EASE: Duration = Duration::from_millis(25);
 /// When the table is this full, in per cent, those that have ended are looked for ...
 const FULL: usize = 75;
 /// ... so many entries at each birth.
@@ -157,6 +163,11 @@ impl Table {
     pub(crate) fn score(snapshot: &Snapshot, id: ProcessId) -> Option<i16> {
         let at = place(snapshot, id.pid).ok()?;
         snapshot.processes.get(at).filter(|p| p.id == id)?.oom_score_adj
+    }
+
+    /// The zones a process is in, as far as it is in the table.
+    pub(crate) fn zones_of(snapshot: &Snapshot, pid: i32) -> u8 {
+        at_pid(&snapshot.processes, pid).map_or(0, |process| process.zones)
     }
 
     /// Examines this one process alone and returns it as it is now; `None` when it is gone or a
@@ -274,7 +285,7 @@ impl Table {
         let (examined, missed) = examine(proc, process, policy, &kin);
         let ended = own::now();
         if !blind && missed {
-            self.names_again = ended.after(MISSED);
+            self.names_again = ended.after(if self.hasty { MISSED } else { MISSED_AT_EASE });
         } else if self.hasty && ended.since(began) > LONG {
             self.names_again = ended.after(NOT_AGAIN);
         }
@@ -314,6 +325,36 @@ impl Table {
         Some((*snapshot.processes.get(at)?, self.memos.get(at)?.examined))
     }
 
+    /// Looks at those alone who are held ready, of whom nothing has to be opened, and says whether one of
+    /// them may go. The others stay as the last scan left them.
+    pub(crate) fn scan_ready(
+        &mut self,
+        proc: &mut Proc,
+        snapshot: &mut Snapshot,
+        now: Moment,
+    ) -> bool {
+        let mut ready = [None; MOST_READY];
+        ready.iter_mut().zip(proc.ready()).for_each(|(place, id)| *place = Some(id));
+        let swap = snapshot.memory.swap_total > Kib::ZERO;
+        let mut may_go = false;
+        for id in ready.into_iter().flatten() {
+            let stat = proc.stat(id.pid);
+            if stat == Err(ReadError::Gone) {
+                self.forget(snapshot, id.pid);
+            }
+            let of_id = place(snapshot, id.pid).ok().and_then(|at| snapshot.processes.get_mut(at));
+            let (Ok(stat), Some(process)) = (stat, of_id.filter(|p| p.id == id)) else { continue };
+            if stat.start_ticks == id.start_ticks {
+                *process = weigh(proc, updated(*process, &stat), swap);
+                may_go |= process.may_be_slain() && !process.ending;
+            }
+        }
+        if may_go {
+            snapshot.scanned = now;
+        }
+        may_go
+    }
+
     /// Scans processes into `snapshot`. Allocates only when there are more than ever before.
     pub(crate) fn scan(
         &mut self,
@@ -336,6 +377,7 @@ impl Table {
             self.threads.clear();
             (self.malformed, self.forbidden) = (0, 0);
         }
+        let every = if snapshot.births_heard { NOW_AND_THEN_HEARD } else { NOW_AND_THEN };
         let mut due_left = DUE_AT_ONCE + snapshot.processes.len() / 8;
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
@@ -390,7 +432,7 @@ impl Table {
                 let nameless = memo.nameless && self.names_left > 0;
                 !(nameless
                     || is_due(p, &stat, memo, now)
-                    || takes_its_turn(memo, now, all, &mut due_left))
+                    || (all && takes_its_turn(memo, now, every, &mut due_left)))
             });
             let (process, memo) = match before {
                 Some(p) if is_known => (updated(*p, &stat), memo),
@@ -451,8 +493,8 @@ fn is_due(process: &Process, stat: &Stat, memo: Memo, now: Moment) -> bool {
 }
 
 /// Whether it is among those who are examined now and then, while `left` of them are.
-fn takes_its_turn(memo: Memo, now: Moment, all: bool, left: &mut usize) -> bool {
-    let takes = all && *left > 0 && now.since(memo.examined) >= NOW_AND_THEN;
+fn takes_its_turn(memo: Memo, now: Moment, every: Duration, left: &mut usize) -> bool {
+    let takes = *left > 0 && now.since(memo.examined) >= every;
     *left -= usize::from(takes);
     takes
 }

@@ -113,26 +113,29 @@ impl Shared {
         }
     }
 
-    /// Publishes a view, unless somebody reads the last one just now: the loop waits for nobody.
-    pub(crate) fn publish(&self, make: impl FnOnce() -> View) {
-        match self.view.try_lock() {
-            Ok(mut view) => {
-                *view = Some(make());
-                self.published.notify_all();
-            }
-            Err(_) => self.want(),
-        }
+    /// Publishes a view, unless somebody reads the last one just now: the loop waits for nobody. Says
+    /// whether it did; if not the wish for one still stands.
+    pub(crate) fn publish(&self, make: impl FnOnce() -> View) -> bool {
+        let Ok(mut view) = self.view.try_lock() else {
+            self.want();
+            return false;
+        };
+        *view = Some(make());
+        self.published.notify_all();
+        true
     }
 
     /// Asks the loop for a view and waits for it, `wake` being what wakes the loop.
     pub(crate) fn ask(&self, patience: Duration, wake: impl Fn()) -> Option<View> {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        *view = None;
+        let view = || self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        *view() = None;
         self.want();
+        // Not with the lock in hand: on a node with one core the loop, in the real-time class, runs as soon as
+        // it is woken, and would find it taken each time.
         wake();
         let (mut view, _) = self
             .published
-            .wait_timeout_while(view, patience, |view| view.is_none())
+            .wait_timeout_while(view(), patience, |view| view.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         view.take()
     }
@@ -296,4 +299,36 @@ impl View {
 /// A note that something the guard wanted at its start is not there.
 pub(crate) fn missing(what: &str, why: impl ToString, instead: &str) -> Missing {
     Missing { what: what.into(), why: why.to_string(), instead: instead.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> View {
+        let policy = Policy::built_in();
+        View {
+            snapshot: Snapshot::default(),
+            measured: Vec::new(),
+            policy,
+            guard: Guard::default(),
+        }
+    }
+
+    #[test]
+    fn a_loop_that_runs_before_whoever_woke_it_publishes_at_once() {
+        let shared = Shared::default();
+        let turn = || assert!(shared.is_wanted() && shared.publish(view));
+        assert!(shared.ask(Duration::from_secs(60), turn).is_some());
+    }
+
+    #[test]
+    fn a_view_that_is_being_read_is_published_later() {
+        let shared = Shared::default();
+        let reader = shared.view.lock().unwrap();
+        assert!(!shared.publish(view));
+        drop(reader);
+        assert!(shared.is_wanted(), "the wish still stands");
+        assert!(shared.publish(view));
+    }
 }

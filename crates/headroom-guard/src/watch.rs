@@ -26,7 +26,7 @@ use crate::policy_files::load_policy;
 use crate::record::{Note, Recorder};
 use crate::say::say;
 use crate::sense::Senses;
-use crate::settle::Settling;
+use crate::settle::{Settling, Stage};
 use crate::start::watch_zones;
 use crate::table::{Table, Whom};
 use crate::tokens::{BELL, BIRTH, LOG, PRESSURE, SIGNAL, VICTIM, ZONE};
@@ -45,6 +45,9 @@ const LONG_WAIT: Duration = Duration::from_millis(500);
 
 /// What `status` and `rank` show is no older than this.
 const SHOWN: Duration = Duration::from_secs(1);
+
+/// Until a view is published again that somebody was just reading.
+const PUBLISHED_SOON: Duration = Duration::from_millis(2);
 
 /// Records of the kernel's log read in one go.
 const LOG_RECORDS: u32 = 256;
@@ -81,12 +84,27 @@ enum Event {
     Stop,
 }
 
+/// How pressing it is to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressing {
+    /// At rest.
+    Not,
+    /// So many began at once that all there is may go before the next look.
+    Soon,
+    /// In a storm.
+    Now,
+}
+
 /// When the next turn may begin that no event calls for. The guard runs before all others: a node with so
 /// many processes that looking at them takes long would have nothing else done. At rest it takes a fifth
-/// of a core, in a storm half of one.
-fn rests_until(began: Moment, ended: Moment, in_storm: bool) -> Moment {
+/// of a core, a third while many begin, in a storm half of one.
+fn rests_until(began: Moment, ended: Moment, pressing: Pressing) -> Moment {
     let took = ended.since(began);
-    ended.after(if in_storm { took } else { took * 4 })
+    ended.after(match pressing {
+        Pressing::Not => took * 4,
+        Pressing::Soon => took * 2,
+        Pressing::Now => took,
+    })
 }
 
 const fn event_of(token: u64) -> Event {
@@ -145,8 +163,7 @@ impl Watch {
             }
             let began = own::now();
             let wait = self.turn();
-            let in_storm = self.state.open_incident().is_some();
-            self.rests_until = rests_until(began, own::now(), in_storm);
+            self.rests_until = rests_until(began, own::now(), self.pressing());
             if let Some(notifier) = &self.notifier {
                 let _nobody_waits = notifier.watchdog();
             }
@@ -167,12 +184,21 @@ impl Watch {
         }
     }
 
+    fn pressing(&self) -> Pressing {
+        match self.state.open_incident() {
+            Some(_) => Pressing::Now,
+            None if self.state.minds_the_young(&self.senses.snapshot) => Pressing::Soon,
+            None => Pressing::Not,
+        }
+    }
+
     /// One turn: look, decide, act, record. Returns how long to wait at most.
     fn turn(&mut self) -> Duration {
         if let Err(error) = self.senses.look(&self.policy) {
             self.recorder.note(Note::Say(format!("/proc/meminfo: {error}").into()));
             return Duration::from_secs(1);
         }
+        self.collect();
         self.take_in_grants();
         let Self { trials, senses, hands, .. } = self;
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
@@ -180,19 +206,21 @@ impl Watch {
         for _ in 0..SCANS_A_TURN {
             let Some(scan) = self.actions.iter().find(|action| action.is_scan()) else { break };
             let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
-            if !self.scan(whom) {
+            let is_done = whom == Whom::WhoMayGo && self.senses.scan_ready();
+            if !is_done && !self.scan(whom) {
                 break;
             }
             wait = self.decide_and_act();
         }
         self.hands.keep_only(|id| self.state.awaits(id));
         self.recorder.look_back(&mut self.state, &self.senses.snapshot);
+        self.senses.hold_ready();
         if self.state.open_incident().is_none() && self.senses.find_zones(&self.policy) {
             watch_zones(&self.senses, &self.waiter);
         }
         if self.state.open_incident().is_none() {
-            let Senses { proc, snapshot, .. } = &mut self.senses;
-            self.settling.settle(proc, &self.waiter, &self.policy, snapshot.at);
+            let Self { senses, hands, trials, waiter, policy, settling, .. } = self;
+            settling.settle(Stage { senses, hands, trials, waiter, policy });
         }
         // In this order: whoever changed a setting asks for a reload and then wants a view, and must see
         // the setting in force.
@@ -204,7 +232,9 @@ impl Watch {
             if self.senses.snapshot.at.since(self.senses.snapshot.scanned_all) >= SHOWN {
                 self.scan(Whom::All);
             }
-            self.publish();
+            if !self.publish() {
+                return PUBLISHED_SOON;
+            }
         }
         wait.min(self.senses.patience())
     }
@@ -264,10 +294,12 @@ impl Watch {
             Action::LetGo { id } => self.hands.let_go(&mut self.senses.proc, id),
             Action::Relieve(verdict) => {
                 let report = self.senses.look_again(&self.policy, &verdict);
-                let Senses { proc, snapshot, .. } = &mut self.senses;
-                let hands = || self.hands.relieve(proc, &self.waiter, &verdict, snapshot);
+                let Senses { proc, snapshot, readiness, .. } = &mut self.senses;
+                let waiter = (!readiness.is_out(snapshot.at)).then_some(&self.waiter);
+                let hands = || self.hands.relieve(proc, waiter, &verdict, snapshot);
                 let report = report.or_else(hands);
                 let now = own::now();
+                let sent = if self.hands.sent > self.woken { self.hands.sent } else { now };
                 let is_pause = matches!(verdict.relief, Relief::Pause { .. });
                 let has_failed = matches!(report, Some(Report::Refused | Report::Vanished));
                 if let Some(process) = verdict.process.filter(|_| is_pause && has_failed) {
@@ -277,7 +309,7 @@ impl Watch {
                     self.state.report(process.id, report, now);
                 }
                 let reflex = matches!(report, Some(Report::Signalled | Report::OnTrial))
-                    .then(|| now.since(self.woken));
+                    .then(|| sent.since(self.woken));
                 self.recorder.happened(action, reflex);
             }
             Action::Open { .. } | Action::Tell(_) | Action::Close { .. } => {
@@ -286,8 +318,8 @@ impl Watch {
         }
     }
 
-    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls
-    /// for a turn soon, unless there is ample room: ten of them at once must be seen while they are small.
+    /// Waits for what calls for a turn, and classes what is born meanwhile. A newborn expendable calls for a
+    /// turn soon where memory may run out before the next: ten at once must be seen while they are small.
     ///
     /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
@@ -302,7 +334,7 @@ impl Watch {
             }
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
-            if births.take_newborn() && !self.state.has_ample_room() {
+            if births.take_newborn() && self.state.minds_the_young(&senses.snapshot) {
                 until = until.min(self.woken.after(NEWBORN_TURN).max(rested));
             }
             if let Some(line) = self.births.complaint() {
@@ -384,13 +416,15 @@ impl Watch {
                 if let Err(error) = self.senses.scan(&self.policy, Whom::All) {
                     say(&format!("/proc: {error}"));
                 }
+                self.settling.again();
                 format!("policy reloaded: {} files, {}", files.len(), self.policy.name())
             }
         };
         self.recorder.note(Note::Say(line.into()));
     }
 
-    fn publish(&mut self) {
+    /// Publishes what can be seen now, and says whether that could be done.
+    fn publish(&mut self) -> bool {
         let Self { shared, senses, state, policy, about, .. } = self;
         let pid = senses.snapshot.own_pid;
         shared.take_found(&mut about.missing);
@@ -401,7 +435,7 @@ impl Watch {
             measured: measured_of(state, policy),
             policy: (**policy).clone(),
             guard: about.clone(),
-        });
+        })
     }
 
     /// The first lines of the log, and the journal's first record.

@@ -2,12 +2,25 @@
 //!
 //! Reading a policy goes through code and heap that the loop never sees again. Locked, it would be
 //! there for good: some 2 MiB of a node that has little.
+//!
+//! Where one page of a file is touched the kernel maps those around it too, 64 KiB of a mapping at a time
+//! (mm/memory.c `do_fault_around`), and a program's hot code lies scattered. Parts of a mapping that differ
+//! in a flag are mapped each for itself, so every other window is given one that changes nothing else.
 
 use std::fs;
 
 use rustix::mm::{Advice, madvise};
 
 use crate::error::ReadError;
+
+/// As much of a file is mapped where one page of it is touched.
+const WINDOW: usize = 16 * 1024;
+/// Of the stack this much is kept below whoever calls: more than any path of the guard takes.
+const STACK: usize = 32 * 1024;
+const PAGE: usize = 4096;
+/// Blocks of so many bytes and more are large.
+#[cfg(target_env = "gnu")]
+const LARGE: i32 = 8 * 1024;
 
 /// One mapping of this process, as `/proc/self/smaps` describes it (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +31,21 @@ struct Mapping {
     is_read_only_file: bool,
     /// Pages of it that are no longer the file's: relocated, or written before it was made read-only.
     own_kib: u64,
+    /// The first thread's stack.
+    is_stack: bool,
+}
+
+/// Has each larger block be mapped for itself from here on: room that is kept for a storm then takes no page
+/// before it is used, and what only the start needs goes back as a whole. Call it before anything else.
+pub fn map_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) takes two numbers and may be called at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        // Without room at the heap's end, which would be given to large blocks first.
+        libc::mallopt(libc::M_TOP_PAD, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    }
 }
 
 /// Drops from memory the pages of programs and libraries that can be read again from their files,
@@ -36,6 +64,10 @@ pub fn give_back() -> Result<(), ReadError> {
         // none can come to differ, since it is not writable: each is read from the file again when it
         // is next touched. Code that is running is such a page like any other.
         let _nothing_is_lost = unsafe { madvise(start, mapping.len, Advice::LinuxDontNeed) };
+        part(&mapping);
+    }
+    if let Some(stack) = mappings(&smaps).find(|m| m.is_stack) {
+        give_back_stack(&stack);
     }
     drop(smaps);
     #[cfg(target_env = "gnu")]
@@ -44,6 +76,33 @@ pub fn give_back() -> Result<(), ReadError> {
         libc::malloc_trim(0);
     }
     Ok(())
+}
+
+/// Parts a mapping into windows, each of which is mapped for itself.
+fn part(mapping: &Mapping) {
+    let end = mapping.start + mapping.len;
+    for start in (mapping.start.next_multiple_of(2 * WINDOW)..end).step_by(2 * WINDOW) {
+        let len = WINDOW.min(end - start);
+        let start = core::ptr::without_provenance_mut(start);
+        // SAFETY: it lies within a mapping of this process, as the kernel has just said, and the advice
+        // changes none of its bytes: it is left out of a core dump, as the pages of files are anyway.
+        let _in_larger_parts_then = unsafe { madvise(start, len, Advice::LinuxDontDump) };
+    }
+}
+
+/// Drops what the start used of the stack and nobody uses now. Of another thread's nothing is known.
+#[inline(never)]
+fn give_back_stack(stack: &Mapping) {
+    let here = 0u8;
+    let here = core::ptr::from_ref(&here).addr();
+    let unused = here.checked_sub(stack.start).and_then(|below| below.checked_sub(STACK));
+    if let Some(unused) = unused.filter(|_| here < stack.start + stack.len) {
+        let start = core::ptr::without_provenance_mut(stack.start);
+        // SAFETY: `here` shows that this thread runs on this very stack, which grows down: what lies
+        // further below than this call's frame, the red zone and a handler's frame included in `STACK`, is
+        // in no use.
+        let _it_stays = unsafe { madvise(start, unused / PAGE * PAGE, Advice::LinuxDontNeed) };
+    }
 }
 
 /// The mappings of smaps' text, each a line of addresses followed by lines of figures.
@@ -74,13 +133,15 @@ fn mapping(line: &str) -> Option<Mapping> {
     let start = usize::from_str_radix(start, 16).ok()?;
     let end = usize::from_str_radix(end, 16).ok()?;
     let permissions = words.next()?;
-    let is_file = words.nth(2)? != "0" && words.next().is_some_and(|path| path.starts_with('/'));
+    let (inode, path) = (words.nth(2)?, words.next());
+    let is_file = inode != "0" && path.is_some_and(|path| path.starts_with('/'));
     let is_private = permissions.starts_with('r') && permissions.ends_with('p');
     Some(Mapping {
         start,
         len: end.checked_sub(start)?,
         is_read_only_file: is_file && is_private && !permissions.contains('w'),
         own_kib: 0,
+        is_stack: path == Some("[stack]"),
     })
 }
 

@@ -33,17 +33,11 @@ impl Target {
     /// `proc` is not the running kernel's own, so that its pids mean nothing here; `ENOSYS` in
     /// [`ReadError::Other`] before Linux 5.3.
     pub fn open(proc: &mut Proc, id: ProcessId) -> Result<Self, ReadError> {
-        if !proc.is_live() {
-            return Err(ReadError::Malformed { what: "this /proc is not the running kernel's" });
-        }
-        if id.pid <= 0 {
-            return Err(ReadError::Gone);
-        }
-        let pid = Pid::from_raw(id.pid).ok_or(ReadError::Gone)?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        if proc.stat(id.pid)?.start_ticks != id.start_ticks {
-            return Err(ReadError::Gone);
-        }
+        // One that is held ready was checked when it was taken hold of.
+        let pidfd = match proc.take_pidfd(id) {
+            Some(pidfd) => pidfd,
+            None => hold(proc, id)?,
+        };
         Ok(Self { pidfd, id })
     }
 
@@ -131,6 +125,22 @@ impl AsFd for Target {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+}
+
+/// Opens the pidfd, then checks whose it is.
+pub(crate) fn hold(proc: &mut Proc, id: ProcessId) -> Result<OwnedFd, ReadError> {
+    if !proc.is_live() {
+        return Err(ReadError::Malformed { what: "this /proc is not the running kernel's" });
+    }
+    if id.pid <= 0 {
+        return Err(ReadError::Gone);
+    }
+    let pid = Pid::from_raw(id.pid).ok_or(ReadError::Gone)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    if proc.stat(id.pid)?.start_ticks != id.start_ticks {
+        return Err(ReadError::Gone);
+    }
+    Ok(pidfd)
 }
 
 /// Whether all threads of the process behind a pidfd have ended.

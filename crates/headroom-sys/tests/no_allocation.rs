@@ -150,6 +150,28 @@ mod no_allocation {
     }
 
     #[test]
+    fn a_look_at_one_that_is_held_ready_and_its_signal() {
+        let mut proc = Proc::open(Path::new("/")).unwrap();
+        let children = [Sleeper::start(), Sleeper::start()];
+        let mut next = children.iter();
+        let made = allocations(|| {
+            let pid = next.next().unwrap().pid();
+            let id = ProcessId { pid, start_ticks: proc.stat(pid).unwrap().start_ticks };
+            proc.hold_ready(id).unwrap();
+            assert!(proc.is_ready(id));
+            let mut into = [0; 512];
+            std::hint::black_box(proc.statm(pid).unwrap());
+            std::hint::black_box(proc.status(pid).unwrap());
+            std::hint::black_box(proc.oom_score_adj(pid).unwrap());
+            std::hint::black_box(proc.exe(pid, &mut into).unwrap());
+            Target::open(&mut proc, id).unwrap().kill().unwrap();
+            proc.let_ended_go();
+            proc.keep_ready(|_| false);
+        });
+        assert_eq!(made, 0);
+    }
+
+    #[test]
     fn reading_a_zone() {
         let cgroups = Cgroups::detect(Path::new("/"));
         // In a v1 tree the root is a zone; v2's root is none, and its first child mostly is one.

@@ -84,6 +84,15 @@ impl Guard {
         self.child.id()
     }
 
+    /// Has it read its policy anew, and look at everybody.
+    pub(super) fn reload(&self) -> Result<()> {
+        let sent = Command::new("kill").args(["-HUP", &self.pid().to_string()]).status();
+        if !sent.context("starting kill (package procps)")?.success() {
+            bail!("the guard cannot be told to reload");
+        }
+        Ok(())
+    }
+
     /// All it has said.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

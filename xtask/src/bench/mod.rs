@@ -15,7 +15,9 @@ mod measure;
 mod mysqltuner;
 mod reflex;
 mod release;
+mod stall;
 mod trace;
+mod zone;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -19,6 +19,8 @@ pub(super) struct Trace {
 pub(super) struct Happened {
     /// When, in µs of the monotonic clock.
     pub(super) at_us: f64,
+    /// Who ran then: in an interrupt whoever was interrupted.
+    pub(super) by: String,
     /// What: the event's name.
     pub(super) what: String,
     /// Its fields, as the kernel prints them.
@@ -88,7 +90,9 @@ impl Happened {
         if line.starts_with('#') || what.contains(' ') {
             return None;
         }
-        Some(Self { at_us: seconds * 1e6, what: what.into(), fields: fields.into() })
+        let task = before.split(" [").next()?.trim();
+        let by = task.rsplit_once('-').map_or(task, |(comm, _)| comm).to_owned();
+        Some(Self { at_us: seconds * 1e6, by, what: what.into(), fields: fields.into() })
     }
 
     /// A field's number, `pid=4711`.

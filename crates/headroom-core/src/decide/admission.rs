@@ -290,11 +290,7 @@ impl Admission {
         let now = snapshot.at;
         let mut rooms = [None; ZONES];
         for (room, measured) in rooms.iter_mut().zip(zones) {
-            // Waiting costs little: no swap is reckoned with.
-            *room = measured.map(|m| {
-                let memory = m.available.saturating_sub(m.swap_counted);
-                memory.saturating_sub(thresholds.admission_floor_of(m.limit))
-            });
+            *room = measured.map(|measured| room_in(&measured, thresholds));
         }
         let small = self.small_ones(snapshot);
         take(&mut rooms, |_| true, Kib(small.saturating_mul(SMALL_NEED.0)));
@@ -531,9 +527,9 @@ fn is_young(process: &Process, now: Moment) -> bool {
     process.class == Class::Expendable && !process.ending && process.age(now) < SETTLED_AFTER
 }
 
-/// Whether an expendable was born so short a time ago that it may yet become a job.
-pub(super) fn is_any_young(snapshot: &Snapshot) -> bool {
-    snapshot.processes.iter().any(|p| is_young(p, snapshot.at))
+/// Expendables that were born so short a time ago that they may yet become jobs.
+pub(super) fn young(snapshot: &Snapshot) -> usize {
+    snapshot.processes.iter().filter(|p| is_young(p, snapshot.at)).count()
 }
 
 /// The oldest of the jobs that the one at this place is joined to by pipes, as far as it has to wait or run.
@@ -554,6 +550,12 @@ fn find(snapshot: &Snapshot, id: ProcessId) -> Option<&Process> {
     // In the order of their pids, as /proc lists them.
     let at = snapshot.processes.partition_point(|p| p.id.pid < id.pid);
     snapshot.processes.get(at).filter(|p| p.id == id)
+}
+
+/// The room for jobs in a zone. Waiting costs little: no swap is reckoned with.
+pub(super) fn room_in(measured: &Measured, thresholds: &Thresholds) -> Kib {
+    let memory = measured.available.saturating_sub(measured.swap_counted);
+    memory.saturating_sub(thresholds.admission_floor_of(measured.limit))
 }
 
 /// The room left for a process: that of the tightest of its zones.

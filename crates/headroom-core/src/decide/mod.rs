@@ -39,7 +39,7 @@ use zone::ZoneHistory;
 
 /// The longest time between two looks at a node at rest. A little over a second, so that together with
 /// the recorder's thread the guard wakes no more than once a second.
-const SLOWEST: Duration = Duration::from_millis(1100);
+const SLOWEST: Duration = Duration::from_millis(1250);
 /// The shortest time between two looks, in a storm.
 const FASTEST: Duration = Duration::from_millis(20);
 /// No less often than this while a storm lasts.
@@ -54,6 +54,9 @@ const SCAN_AT_REST: Duration = Duration::from_secs(1);
 /// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
 /// those hold that are not watched. While memory stands still, that is no news.
 const SCAN_HEARD: Duration = Duration::from_secs(10);
+/// So many young expendables are jobs stacked on each other: a cron job is a process of cron's, a shell and
+/// the job.
+const STACKED: usize = 6;
 /// Memory stands still when it changed by less than this since the last scan, or than a hundredth of all.
 const STILL: Kib = Kib::from_mib(8);
 
@@ -123,9 +126,18 @@ impl State {
     }
 
     /// Whether nothing can run short before the next look at rest, so that nobody needs to be watched closely.
-    #[must_use]
-    pub fn has_ample_room(&self) -> bool {
+    fn has_ample_room(&self) -> bool {
         self.zones.iter().filter_map(|zone| zone.measured).all(|m| period(&m) >= SLOWEST)
+    }
+
+    /// Whether those born just now must be watched closely: where there is room for whatever they take until
+    /// the next look, the next look will do, unless so many began at once that all of it may go.
+    #[must_use]
+    pub fn minds_the_young(&self, snapshot: &Snapshot) -> bool {
+        match admission::young(snapshot) {
+            0 => false,
+            young => young >= STACKED || !self.has_ample_room(),
+        }
     }
 
     /// Whether relief waits for this process to end.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::admission::{Turn, is_any_young};
+use super::admission::{Turn, room_in};
 use super::together::{above, below, way};
 use super::{SLOWEST, State, family, is_fresh, open, relief};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict, Way};
@@ -82,8 +82,7 @@ pub(super) fn admit(
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let often = match () {
         () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
-        // Where there is room for whatever they take until the next look, the next look will do.
-        () if is_any_young(snapshot) && !state.has_ample_room() => SCAN_GROWING,
+        () if state.minds_the_young(snapshot) => SCAN_GROWING,
         () if state.admission.holds_any() => SCAN_WAITING,
         () => return SLOWEST,
     };
@@ -104,9 +103,10 @@ fn carry(
     actions: &mut Vec<Action>,
 ) {
     let job = process;
+    let (zone, measured) = tightest(state, policy, &process).unwrap_or((ZoneIndex::ROOT, *machine));
     let relief = match turn {
         Turn::Pause { need, room, follows } => {
-            open(state, snapshot, ZoneIndex::ROOT, Trigger::Horizon, machine, actions);
+            open(state, snapshot, zone, Trigger::Horizon, &measured, actions);
             let way = way(snapshot, policy, &process);
             if !follows {
                 // The farthest first, as each of them waits for the next.
@@ -128,22 +128,22 @@ fn carry(
             actions.push(Action::LetGo { id: process.id });
             actions.push(Action::Tell(Outcome {
                 incident: state.incident.map_or(0, |i| i.number),
-                zone: ZoneIndex::ROOT,
+                zone,
                 process,
                 gives_back: process.gives_back,
                 ending: Ending::Vanished,
                 took: waited,
-                available_before: machine.available,
-                available_after: machine.available,
+                available_before: measured.available,
+                available_after: measured.available,
             }));
             return;
         }
     };
     actions.push(Action::Relieve(Verdict {
         incident: state.incident.map_or(0, |i| i.number),
-        zone: ZoneIndex::ROOT,
+        zone,
         trigger: Trigger::Horizon,
-        measured: *machine,
+        measured,
         relief,
         process: Some(job),
         age: job.age(snapshot.at),
@@ -156,6 +156,14 @@ fn carry(
             push_stop(snapshot, process, job.id, actions);
         }
     }
+}
+
+/// The zone of a process that has the least room for it, by which it waits or goes on.
+fn tightest(state: &State, policy: &Policy, process: &Process) -> Option<(ZoneIndex, Measured)> {
+    let zones = (0u8..).map(ZoneIndex).zip(&state.zones);
+    let own = zones.filter(|(zone, _)| process.is_in(*zone));
+    own.filter_map(|(zone, state)| Some((zone, state.measured?)))
+        .min_by_key(|(_, measured)| room_in(measured, policy.thresholds()))
 }
 
 /// Stops whoever works together with a job that waits, and does not wait yet.

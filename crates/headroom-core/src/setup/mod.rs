@@ -137,7 +137,7 @@ pub fn plan(facts: &Facts, choices: &Choices, values: &SetupValues) -> Result<Pl
     let high = whole_mib(of(limit, values.expendable_high));
 
     let mut files = Vec::new();
-    files.push(render::zone(limit, total_low));
+    files.push(render::zone(limit, total_low, values));
     for (unit, low) in facts.units.iter().zip(lows) {
         files.push(render::unit(unit, low, high, values));
     }

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 ";
 
 /// The zone itself.
-pub(super) fn zone(limit: Kib, low: Kib) -> File {
+pub(super) fn zone(limit: Kib, low: Kib, values: &SetupValues) -> File {
     let mut contents = format!(
         "{HEAD}\
 [Unit]
@@ -34,6 +34,10 @@ MemoryMax={}
             mib(low)
         );
     }
+    // Weights of units within a slice count among themselves alone.
+    contents +=
+        "# The shop before people's logins, which lie beside this slice and not within it.\n";
+    contents += &weights(values.essential_weight);
     File { path: format!("{UNIT_DIR}/{ZONE}"), contents }
 }
 

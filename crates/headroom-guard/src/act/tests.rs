@@ -39,7 +39,7 @@ impl Own {
     fn relieve(&mut self, relief: Relief) -> Option<Report> {
         let process = Some(Process { id: self.id(), family: self.family, ..Process::default() });
         let verdict = Verdict { process, ..verdict_of(relief) };
-        self.hands.relieve(&mut self.proc, &self.waiter, &verdict, &self.snapshot)
+        self.hands.relieve(&mut self.proc, Some(&self.waiter), &verdict, &self.snapshot)
     }
 
     /// Signals take effect when the process is next scheduled, SIGSTOP in an uninterruptible wait later still.
@@ -175,20 +175,20 @@ fn a_job_whose_unit_is_frozen_goes_on_and_leaves_nothing_behind() {
     let mut proc = Proc::open(Path::new("/")).unwrap();
     let verdict = |relief| Verdict { process: Some(process), ..verdict_of(relief) };
     let freeze = verdict(Relief::Pause { need: Kib(1), room: Kib(0), way: Way::Freeze });
-    let report = hands.relieve(&mut proc, &waiter, &freeze, &snapshot);
+    let report = hands.relieve(&mut proc, Some(&waiter), &freeze, &snapshot);
     assert_eq!(report, Some(Report::Signalled));
     // Where it could not be done in time it is stopped.
     if hands.frozen().next() == Some(cgroup) {
         assert!(unit.becomes(true));
     }
     assert!(hands.held.get(id).is_some());
-    let report = hands.relieve(&mut proc, &waiter, &verdict(THAW), &snapshot);
+    let report = hands.relieve(&mut proc, Some(&waiter), &verdict(THAW), &snapshot);
     assert_eq!(report, Some(Report::Signalled));
     assert!(unit.becomes(false));
     assert_eq!((hands.held.any(), hands.frozen().count()), (None, 0));
     // One that is slain while it is frozen ends.
-    hands.relieve(&mut proc, &waiter, &freeze, &snapshot);
-    hands.relieve(&mut proc, &waiter, &verdict(Relief::Terminate), &snapshot);
+    hands.relieve(&mut proc, Some(&waiter), &freeze, &snapshot);
+    hands.relieve(&mut proc, Some(&waiter), &verdict(Relief::Terminate), &snapshot);
     let status = unit.child.wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
     assert_eq!((hands.held.any(), hands.frozen().count()), (None, 0));

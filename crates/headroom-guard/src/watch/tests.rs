@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use headroom_core::policy::Layer;
+use headroom_core::snapshot::{Process, ProcessId};
+use headroom_core::units::Kib;
 
 use super::*;
 
@@ -47,8 +49,17 @@ fn watch(dir: &std::path::Path, policy: Policy) -> Watch {
 
 #[test]
 fn nothing_is_allocated_between_the_trigger_and_the_signal() {
+    the_victim_goes_without_an_allocation(700_000, false);
+}
+
+#[test]
+fn where_no_memory_is_left_whoever_is_held_ready_goes_and_nobody_else_is_looked_at() {
+    the_victim_goes_without_an_allocation(750_000, true);
+}
+
+fn the_victim_goes_without_an_allocation(mark: u32, is_out: bool) {
     let dir = tempfile::tempdir().unwrap();
-    let mark = 700_000 + std::process::id();
+    let mark = mark + std::process::id();
     let mut victim = Command::new("dd")
         .args(["if=/dev/zero", "bs=48M", &format!("count={mark}"), "status=none"])
         .stdout(Stdio::piped())
@@ -72,12 +83,25 @@ fn nothing_is_allocated_between_the_trigger_and_the_signal() {
     }
     assert_eq!(watch.state.open_incident(), None, "calm so far");
 
+    let is_it = |ready: ProcessId| ready.pid == id;
+    assert!(watch.senses.proc.ready().any(is_it), "it is held ready");
     watch.policy = Arc::new(policy(mark, "100%"));
     watch.woken = own::now();
+    watch.senses.snapshot.births_heard |= is_out;
+    let is_own = |p: &Process| p.id.pid == own::own_pid();
+    let own = watch.senses.snapshot.processes.iter().position(is_own).unwrap();
+    watch.senses.snapshot.processes[own].rss = Kib(7);
+    if is_out {
+        watch.senses.readiness.note_own_zone(None, true, own::now());
+    }
     let allocated = allocation_counter::measure(|| {
         watch.turn();
     });
     assert!(watch.state.open_incident().is_some(), "the trigger was seen");
+    if is_out {
+        assert_eq!(watch.senses.snapshot.processes[own].rss, Kib(7), "it alone was looked at");
+        assert_eq!(watch.senses.proc.ready().count(), 0, "it was sent its signal as it was held");
+    }
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
     if !watch.hands.is_dry() {
         let signal = std::os::unix::process::ExitStatusExt::signal(&victim.wait().unwrap());
@@ -173,8 +197,9 @@ fn score_was_not_set(watch: &Watch, pid: i32) -> bool {
 #[test]
 fn a_turn_that_takes_long_is_followed_by_a_longer_rest() {
     let at = |ms: u64| Moment(ms * 1_000_000);
-    assert_eq!(rests_until(at(100), at(103), false), at(115));
-    assert_eq!(rests_until(at(100), at(150), false), at(350));
-    assert_eq!(rests_until(at(100), at(150), true), at(200));
-    assert_eq!(rests_until(at(100), at(100), false), at(100));
+    assert_eq!(rests_until(at(100), at(103), Pressing::Not), at(115));
+    assert_eq!(rests_until(at(100), at(150), Pressing::Not), at(350));
+    assert_eq!(rests_until(at(100), at(150), Pressing::Soon), at(250));
+    assert_eq!(rests_until(at(100), at(150), Pressing::Now), at(200));
+    assert_eq!(rests_until(at(100), at(100), Pressing::Not), at(100));
 }

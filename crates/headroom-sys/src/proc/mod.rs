@@ -2,6 +2,7 @@
 
 mod membership;
 mod node;
+mod ready;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ use crate::lines::{self, Kept, open_file, read_file};
 use crate::psi::{PressureLines, is_absent};
 use crate::text::{decimal, signed};
 
+pub use ready::MOST_READY;
+use ready::Ready;
 pub use task::{Stat, Statm, Status};
 
 /// Room for any line that is looked at, and for all of meminfo or vmstat in one or two reads.
@@ -48,8 +51,8 @@ fn fingerprint(from: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(from, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Room for the names of about a thousand processes a read.
-const ENTRIES: usize = 32 * 1024;
+/// Room for the names of some 250 processes a read.
+const ENTRIES: usize = 8 * 1024;
 
 /// A reader of `/proc` under some root.
 ///
@@ -60,6 +63,7 @@ pub struct Proc {
     meminfo: Kept,
     pressure: Kept,
     vmstat: Kept,
+    ready: Ready,
     buffer: Box<[u8]>,
     entries: Box<[MaybeUninit<u8>]>,
     page_kib: u64,
@@ -93,6 +97,7 @@ impl Proc {
             meminfo: Kept::new(c"meminfo"),
             pressure: Kept::new(c"pressure/memory"),
             vmstat: Kept::new(c"vmstat"),
+            ready: Ready::default(),
             buffer: vec![0; BUFFER].into(),
             entries: vec![MaybeUninit::new(0); entries].into(),
             page_kib: (rustix::param::page_size() / 1024) as u64,
@@ -206,8 +211,14 @@ impl Proc {
     /// # Errors
     /// When it cannot be read or does not name its users.
     pub fn status(&mut self, pid: i32) -> Result<Status, ReadError> {
-        let file = self.open_of(pid, "status")?;
         let mut found = task::StatusLines::default();
+        if let Some(file) = self.ready.file(pid, "status") {
+            match lines::each_line(file, &mut self.buffer, &mut |line| found.line(line)) {
+                Err(ReadError::Gone) => self.ready.forget(pid),
+                read => return read.and_then(|()| found.finish()),
+            }
+        }
+        let file = self.open_of(pid, "status")?;
         lines::each_line(file.as_fd(), &mut self.buffer, &mut |line| found.line(line))?;
         found.finish()
     }
@@ -232,8 +243,18 @@ impl Proc {
     /// [`ReadError::Gone`] for a kernel thread and a zombie too, since they run no program;
     /// [`ReadError::Forbidden`] for another user's process without `CAP_SYS_PTRACE`.
     pub fn exe<'b>(&mut self, pid: i32, into: &'b mut [u8]) -> Result<(&'b [u8], bool), ReadError> {
-        let path = PidPath::new(pid, "exe")?;
-        let len = rustix::fs::readlinkat_raw(&self.dir, path.as_c_str(), &mut *into)?;
+        let len = match self.ready.file(pid, "exe") {
+            // An empty name is the link itself that is open.
+            Some(link) => rustix::fs::readlinkat_raw(link, c"", &mut *into).ok(),
+            None => None,
+        };
+        let len = match len {
+            Some(len) => len,
+            None => {
+                let path = PidPath::new(pid, "exe")?;
+                rustix::fs::readlinkat_raw(&self.dir, path.as_c_str(), &mut *into)?
+            }
+        };
         if len >= into.len() {
             return Err(ReadError::Malformed { what: "a program's path longer than the buffer" });
         }
@@ -402,6 +423,19 @@ impl Proc {
 
     /// A short file of a process, whole.
     fn whole(&mut self, pid: i32, name: &str) -> Result<&[u8], ReadError> {
+        let Some(kept) = self.ready.file(pid, name) else { return self.whole_anew(pid, name) };
+        match read_file(kept, &mut self.buffer).map(<[u8]>::len) {
+            Ok(len) => Ok(self.buffer.get(..len).unwrap_or_default()),
+            // It ended; its pid may be another's already.
+            Err(ReadError::Gone) => {
+                self.ready.forget(pid);
+                self.whole_anew(pid, name)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn whole_anew(&mut self, pid: i32, name: &str) -> Result<&[u8], ReadError> {
         let file = self.open_of(pid, name)?;
         read_file(file.as_fd(), &mut self.buffer)
     }

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// What a line tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
     /// A session begins, whose process is the run's parent.
     Opened,
@@ -57,8 +57,9 @@ pub struct Run {
     pub end_s: Option<i64>,
 }
 
-/// A PAM session's process is the parent of the one that logs the command, so their numbers are near.
-const NEAR: u32 = 8;
+/// A PAM session's process is the parent of the one that logs the command, so their numbers are near: as far from
+/// each other as jobs start together.
+const NEAR: u32 = 64;
 
 /// Reads a line's text from `CRON[123]: ` on; `None` for all others. Without its time, which the prefix has.
 #[must_use]
@@ -91,7 +92,12 @@ pub fn line(line: &str) -> Option<(u32, String, What)> {
 /// Puts lines of one or more logs together to runs, the oldest first.
 #[must_use]
 pub fn runs(mut entries: Vec<Entry>) -> Vec<Run> {
-    entries.sort_by_key(|entry| (entry.at_s, entry.what.order(), entry.pid));
+    entries.sort_by(|a, b| {
+        let order = |entry: &Entry| (entry.at_s, entry.what.order(), entry.pid);
+        order(a).cmp(&order(b)).then_with(|| a.what.cmp(&b.what))
+    });
+    // Debian's rsyslog writes each line into two logs, cron.log and syslog.
+    entries.dedup();
     let mut runs: Vec<Run> = Vec::new();
     // Of each open run: its number, the process that logged it, and its session's.
     let mut open: Vec<(usize, u32, Option<u32>)> = Vec::new();
@@ -103,7 +109,8 @@ pub fn runs(mut entries: Vec<Entry>) -> Vec<Run> {
                 let is_parent = |(pid, user): &&(u32, String)| {
                     (1..=NEAR).contains(&entry.pid.wrapping_sub(*pid)) && *user == entry.user
                 };
-                let parent = sessions.iter().filter(is_parent).map(|(pid, _)| *pid).max();
+                // All begin their sessions before the first starts its command, in the same order.
+                let parent = sessions.iter().filter(is_parent).map(|(pid, _)| *pid).min();
                 sessions.retain(|(pid, _)| Some(*pid) != parent);
                 open.push((runs.len(), entry.pid, parent));
                 runs.push(Run { user: entry.user, command, start_s: entry.at_s, end_s: None });
@@ -141,6 +148,7 @@ fn end(runs: &mut [Run], run: usize, at_s: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     fn entry(at_s: i64, text: &str) -> Entry {
         let (pid, user, what) = line(text).unwrap_or_else(|| panic!("{text}"));
@@ -163,6 +171,33 @@ mod tests {
         ] {
             assert_eq!(line(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn jobs_of_one_minute_that_two_logs_tell_of_are_as_many_as_ran() {
+        let mut entries = Vec::new();
+        for n in 0..12 {
+            let (session, command) = (100 + n, 112 + n);
+            let lines = [
+                (
+                    1,
+                    format!(
+                        "CRON[{session}]: pam_unix(cron:session): session opened for user app(uid=1) by (uid=0)"
+                    ),
+                ),
+                (1, format!("CRON[{command}]: (app) CMD (job{n})")),
+                (
+                    60,
+                    format!("CRON[{session}]: pam_unix(cron:session): session closed for user app"),
+                ),
+            ];
+            for (at, line) in lines.iter().chain(&lines) {
+                entries.push(entry(*at, line));
+            }
+        }
+        let runs = runs(entries);
+        assert_eq!(runs.len(), 12);
+        assert!(runs.iter().all(|run| run.end_s == Some(60)), "{runs:?}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Pausing: jobs stacked on each other finish one after another.
 
 use super::*;
+use crate::policy::Zone;
+use crate::snapshot::CgroupMemory;
 
 /// A job of 160 MiB that grows at `mib_s`, works for twelve seconds and ends.
 fn job(pid: i32, mib_s: u64) -> Grower {
@@ -42,6 +44,24 @@ fn ten_stacked_jobs_all_finish_and_memory_never_falls_under_the_floor() {
 }
 
 #[test]
+fn a_pause_tells_of_the_zone_that_is_too_small() {
+    let mut node = stack(3, true);
+    node.policy.zones.push(Zone { cgroup: "limited.slice".into() });
+    node.state.use_zones(1);
+    node.growers.iter_mut().filter(|g| g.process.id.pid >= 100).for_each(|g| g.process.zones = 1);
+    // The machine has room for all three, their zone for one.
+    let limit = Kib::from_mib(300);
+    let zone =
+        CgroupMemory { limit: Some(limit), current: Kib::from_mib(180), ..CgroupMemory::default() };
+    node.snapshot.zones = alloc::vec![Some(zone)];
+    node.run(2);
+    let paused = node.verdicts().filter(|v| matches!(v.relief, Relief::Pause { .. }));
+    let told: Vec<_> = paused.map(|v| (v.zone, v.measured.limit)).collect();
+    assert!(!told.is_empty());
+    assert!(told.iter().all(|told| *told == (ZoneIndex(1), limit)), "{told:?}");
+}
+
+#[test]
 fn strict_lets_nobody_wait_for_ever() {
     let mut node = stack(10, false);
     node.run(200);
@@ -53,6 +73,18 @@ fn strict_lets_nobody_wait_for_ever() {
         _ => None,
     });
     assert!(longest.max().unwrap_or_default() <= limit + Duration::from_secs(1));
+}
+
+#[test]
+fn many_that_begin_at_once_are_watched_closely_however_much_room_there_is() {
+    let first_wait = |jobs: i32| {
+        let mut node = stack(jobs, true);
+        node.snapshot.memory.total = Kib::from_mib(4096);
+        node.sense();
+        node.act()
+    };
+    assert!(first_wait(10) <= Duration::from_millis(100));
+    assert_eq!(first_wait(2), SLOWEST, "one job and its shell");
 }
 
 #[test]

@@ -24,10 +24,14 @@ impl Glob {
         matches(self.0.as_bytes(), text)
     }
 
-    /// The pattern for the last component of a path, for when only a name is known.
+    /// The pattern for the last component of a path, for when only a name is known. One for all of a
+    /// folder's files says nothing of a name.
     #[must_use]
     pub fn matches_name_of(&self, name: &[u8]) -> bool {
         let file = self.0.rsplit('/').next().unwrap_or(&self.0).as_bytes();
+        if file.iter().all(|byte| matches!(byte, b'*' | b'?')) {
+            return false;
+        }
         matches(file, name)
             // The kernel cuts a command name at 15 bytes.
             || (name.len() == 15 && file.len() > 15 && matches(&file[..15], name))
@@ -94,5 +98,11 @@ mod tests {
         let glob = Glob::new("/usr/lib/systemd/systemd-journald-helper");
         assert!(glob.matches_name_of(b"systemd-journal"));
         assert!(!glob.matches_name_of(b"systemd-journa"));
+    }
+
+    #[test]
+    fn all_files_of_a_folder_are_no_name() {
+        assert!(!Glob::new("/srv/jobs/*").matches_name_of(b"mariadbd"));
+        assert!(Glob::new("/srv/jobs/php*").matches_name_of(b"php"));
     }
 }

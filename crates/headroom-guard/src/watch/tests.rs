@@ -165,6 +165,8 @@ fn nothing_is_allocated_in_a_whole_storm_from_the_trigger_to_the_calm_after_it()
 fn a_process_is_classed_when_it_begins_and_not_at_the_next_scan() {
     let dir = tempfile::tempdir().unwrap();
     let mark = 500_000 + std::process::id();
+    // The child inherits this process's value, which must not be the one it is to get.
+    drop(std::fs::write("/proc/self/oom_score_adj", "0"));
     let mut watch = watch(dir.path(), policy(mark, "0%"));
     let scanned = watch.senses.snapshot.scanned;
     let lacks = watch.about.missing.iter().any(|m| m.what == "proc connector");

@@ -299,6 +299,21 @@ pub enum Report {
 }
 
 impl Action {
+    /// The incident it belongs to. `None` for what is done alone, and neither recorded nor told of.
+    pub const fn incident_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Open { incident, .. } | Self::Close { incident, .. } => Some(incident),
+            Self::Relieve(verdict) => Some(&mut verdict.incident),
+            Self::Tell(outcome) => Some(&mut outcome.incident),
+            Self::Scan
+            | Self::ScanToChoose
+            | Self::SetScore { .. }
+            | Self::EndToo { .. }
+            | Self::StopToo { .. }
+            | Self::LetGo { .. } => None,
+        }
+    }
+
     /// Whether the processes are to be scanned, and decided about once more.
     #[must_use]
     pub const fn is_scan(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Which cgroup a process is in, as far as a decision needs to know it.
 
+use crate::fnv::Fnv;
+
 /// A cgroup, told from all others by its path, and whether systemd made it for one piece of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cgroup(u64);
@@ -17,10 +19,8 @@ impl Cgroup {
         if path.is_empty() {
             return Self::default();
         }
-        // FNV-1a, but for one bit; 0 stands for the root.
-        let key = path.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        // But for one bit; 0 stands for the root.
+        let key = Fnv::of(path);
         // A slice is a place for units and no work of its own (systemd.slice(5)).
         let is_unit = path.ends_with(b".service") || path.ends_with(b".scope");
         Self((key & !UNIT).max(1) | if is_unit { UNIT } else { 0 })

@@ -12,6 +12,7 @@ pub mod advise;
 pub mod cgroup;
 pub mod decide;
 pub mod diagnose;
+pub mod fnv;
 pub mod oomlog;
 pub mod otherlog;
 pub mod policy;

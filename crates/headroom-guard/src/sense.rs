@@ -158,11 +158,10 @@ impl Senses {
     /// whether one of them may go. Not twice in a row, since it finds nobody who was forked meanwhile.
     pub(crate) fn scan_ready(&mut self) -> bool {
         let Self { proc, snapshot, table, readiness, .. } = self;
-        self.has_scanned = !(self.has_scanned
-            && readiness.is_out(snapshot.at)
-            && snapshot.births_heard
-            && table.scan_ready(proc, snapshot, own::now()));
-        !self.has_scanned
+        let may_do = self.has_scanned && readiness.is_out(snapshot.at) && snapshot.births_heard;
+        let is_done = may_do && table.scan_ready(proc, snapshot, own::now());
+        self.has_scanned = !is_done;
+        is_done
     }
 
     /// Goes the way of a choice where no memory is left, and of the last look, with this very process.

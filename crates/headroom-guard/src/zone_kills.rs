@@ -38,10 +38,8 @@ impl KillsBelow {
     pub(crate) fn note(&mut self, line: &[u8], zones: &[Zone]) {
         let Some(kill) = Kill::parse(line) else { return };
         for (count, zone) in self.0.iter_mut().zip(zones) {
-            let path = zone.cgroup.trim_matches('/').as_bytes();
             // What was killed in the zone's own cgroup it counts itself.
-            let is_below =
-                is_in(kill.limit_of, path) && kill.was_in.strip_prefix(b"/") != Some(path);
+            let is_below = zone.holds(kill.limit_of) && !zone.is(kill.was_in);
             *count += u64::from(is_below);
         }
     }
@@ -50,12 +48,6 @@ impl KillsBelow {
     pub(crate) fn get(&self, zone: usize) -> u64 {
         self.0.get(zone).copied().unwrap_or(0)
     }
-}
-
-/// Whether a cgroup is a zone or lies in it.
-fn is_in(cgroup: &[u8], zone: &[u8]) -> bool {
-    let rest = cgroup.strip_prefix(b"/").and_then(|cgroup| cgroup.strip_prefix(zone));
-    !zone.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 fn after<'t>(text: &'t [u8], mark: &[u8]) -> Option<&'t [u8]> {

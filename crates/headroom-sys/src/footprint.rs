@@ -12,11 +12,10 @@ use std::fs;
 use rustix::mm::{Advice, madvise};
 
 use crate::error::ReadError;
+use crate::own::STACK;
 
 /// As much of a file is mapped where one page of it is touched.
 const WINDOW: usize = 16 * 1024;
-/// Of the stack this much is kept below whoever calls: more than any path of the guard takes.
-const STACK: usize = 32 * 1024;
 const PAGE: usize = 4096;
 /// Blocks of so many bytes and more are large.
 #[cfg(target_env = "gnu")]

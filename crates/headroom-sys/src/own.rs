@@ -17,7 +17,7 @@ pub const NEVER_KILL: i16 = -1000;
 const HIGHEST_NICE: i32 = -20;
 
 /// More stack than any path of the guard takes, and less than any thread has.
-const STACK: usize = 32 * 1024;
+pub(crate) const STACK: usize = 32 * 1024;
 
 /// `PROC_USER_INIT_INO` of include/linux/proc_ns.h: the same on every kernel.
 const INITIAL_USER_NAMESPACE: u64 = 0xefff_fffd;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use headroom_core::fnv::Fnv;
+
 /// After the first failure.
 const FIRST_S: u64 = 10;
 
@@ -28,11 +30,12 @@ pub(super) fn after(failures: u32, asked: Option<Duration>, seed: u64) -> Durati
 
 /// A seed that differs from node to node and from address to address.
 pub(super) fn seed(parts: &[&str]) -> u64 {
-    // FNV-1a.
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    let mut hash = Fnv::default();
+    for part in parts {
+        hash.add_all(part.as_bytes());
+        hash.add(0);
+    }
+    hash.value()
 }
 
 #[cfg(test)]

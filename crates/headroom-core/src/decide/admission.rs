@@ -17,7 +17,7 @@ use crate::snapshot::{Holding, Moment, Pipes, Process, ProcessId, Snapshot, Tria
 use crate::units::Kib;
 
 /// Smaller processes are not worth a pause; they are reckoned with by number.
-pub(super) const SMALL: Kib = Kib::from_mib(15);
+pub const SMALLEST_JOB: Kib = Kib::from_mib(15);
 /// What a small, young process may grow to before it is looked at for itself.
 const SMALL_NEED: Kib = Kib::from_mib(16);
 /// What has less is a shell that waits for the job and not the job.
@@ -246,10 +246,10 @@ impl Admission {
         jobs.retain(|job| {
             let alive = find(snapshot, job.process.id).is_some_and(|p| !p.ending);
             if !alive {
-                if !job.slain && job.peak >= SMALL {
+                if !job.slain && job.peak >= SMALLEST_JOB {
                     kinds.learn(job.kind, job.peak);
                 }
-                if job.peak >= SMALL && runs.len() < MOST {
+                if job.peak >= SMALLEST_JOB && runs.len() < MOST {
                     runs.push(job.run(now));
                 }
                 if let Some(since) = job.held_since {
@@ -268,7 +268,7 @@ impl Admission {
             let full = jobs.len() >= MOST;
             match jobs.iter_mut().find(|j| j.process.id == process.id) {
                 Some(job) => turns.extend(job.see(process, now).then_some((*process, Turn::Freed))),
-                None if process.gives_back >= SMALL && !full => {
+                None if process.gives_back >= SMALLEST_JOB && !full => {
                     jobs.push(Job::new(process, now));
                 }
                 None => {}
@@ -330,14 +330,14 @@ impl Admission {
                 take(&mut rooms, |zone| job.process.is_in(zone), need);
                 running = true;
             }
-            // The last turn is carried out first: who works for others goes on before them, and waits after.
-            let order = if runs { [at, usize::MAX] } else { [usize::MAX, at] };
-            let [first, last] = order;
-            if runs && job.held_since.is_some() {
-                *last_thaw = Some(now);
+            match job.held_since {
+                Some(_) if runs => *last_thaw = Some(now),
+                None if !runs => *last_pause = Some(now),
+                Some(_) | None => {}
             }
-            if let Some(job) = jobs.get_mut(first) {
-                job.turn(runs, now, (need, room), turns);
+            // The last turn is carried out first: who works for others goes on before them, and waits after.
+            if runs {
+                jobs[at].turn(runs, now, (need, room), turns);
             }
             for follower in
                 jobs.iter_mut().filter(|j| j.follows() && j.lead == job.lead && j.is_ours())
@@ -347,11 +347,8 @@ impl Admission {
                     follower.turn(runs, now, (need, room), turns);
                 }
             }
-            if let Some(job) = jobs.get_mut(last) {
-                if job.held_since.is_none() {
-                    *last_pause = Some(now);
-                }
-                job.turn(runs, now, (need, room), turns);
+            if !runs {
+                jobs[at].turn(runs, now, (need, room), turns);
             }
             if let Some(since) = job.held_since.filter(|_| !runs && !fits) {
                 let waited = now.since(since);
@@ -365,7 +362,9 @@ impl Admission {
     /// Young expendables that are still small: each may become a job.
     fn small_ones(&self, snapshot: &Snapshot) -> u64 {
         let counts = |p: &&Process| {
-            p.gives_back < SMALL && p.gives_back >= WORTH_COUNTING && is_young(p, snapshot.at)
+            p.gives_back < SMALLEST_JOB
+                && p.gives_back >= WORTH_COUNTING
+                && is_young(p, snapshot.at)
         };
         let count = snapshot.processes.iter().filter(counts).count();
         u64::try_from(count).unwrap_or(u64::MAX).min(SMALL_COUNTED)

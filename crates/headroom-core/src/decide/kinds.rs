@@ -5,6 +5,7 @@ mod fold;
 
 use core::time::Duration;
 
+use crate::fnv::Fnv;
 use crate::text::CommandLine;
 use crate::units::Kib;
 use fold::fold;
@@ -65,15 +66,12 @@ pub fn expected_peak(known: Kib, latest: Kib) -> Kib {
     latest.max(known.saturating_sub(Kib(known.0 / 8)))
 }
 
-/// The kind of a command line: FNV-1a over what is left when it is folded.
+/// The kind of a command line: the hash of what is left when it is folded.
 #[must_use]
 pub fn kind_of(command: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    fold(command, &mut |byte| {
-        hash ^= u64::from(byte);
-        hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
-    });
-    hash
+    let mut hash = Fnv::default();
+    fold(command, &mut |byte| hash.add(byte));
+    hash.value()
 }
 
 /// A command line as its kind is shown: `php import.php --batch #`.

@@ -24,6 +24,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use admission::SMALLEST_JOB;
 pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 

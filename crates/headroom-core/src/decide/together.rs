@@ -17,8 +17,9 @@
 //! Parallel jobs of one script, session or unit are jobs each, and wait one by one: what joins large
 //! processes is only a pipe that no third one shares.
 
-use super::admission::SMALL;
+use super::admission::SMALLEST_JOB;
 use crate::action::Way;
+use crate::cgroup::Cgroup;
 use crate::policy::{Class, Policy};
 use crate::snapshot::{Process, Snapshot};
 
@@ -64,15 +65,14 @@ impl Members {
 /// How this job is made to wait.
 pub(super) fn way(snapshot: &Snapshot, policy: &Policy, job: &Process) -> Way {
     let cgroup = job.cgroup;
-    let is_zone =
-        policy.zones.iter().any(|zone| crate::cgroup::Cgroup::of(zone.cgroup.as_bytes()) == cgroup);
+    let is_zone = policy.zones.iter().any(|zone| Cgroup::of(zone.cgroup.as_bytes()) == cgroup);
     if !cgroup.is_unit() || is_zone {
         return Way::Stop;
     }
     let pipeline = pipeline(snapshot, job);
     // Nothing but this one job: neither what must not wait nor a job that has a turn of its own.
     let is_of_it = |(at, p): (usize, &Process)| {
-        p.ending || (may_wait(snapshot, p) && (p.gives_back < SMALL || pipeline.has(at)))
+        p.ending || (may_wait(snapshot, p) && (p.gives_back < SMALLEST_JOB || pipeline.has(at)))
     };
     let all = snapshot.processes.iter().enumerate().filter(|(_, p)| p.cgroup == cgroup);
     if all.into_iter().all(is_of_it) { Way::Freeze } else { Way::Stop }
@@ -97,12 +97,18 @@ pub(super) fn below(snapshot: &Snapshot, job: &Process, way: Way) -> Members {
             });
         }
         Way::Stop => {
-            grow(snapshot, &mut members, |p, of| p.parent == of.id.pid && p.gives_back < SMALL);
+            grow(snapshot, &mut members, |p, of| {
+                p.parent == of.id.pid && p.gives_back < SMALLEST_JOB
+            });
         }
     }
     let mut small = Members::none();
     for at in &members.at[..members.len] {
-        if snapshot.processes.get(*at).is_some_and(|p| p.id != job.id && p.gives_back < SMALL) {
+        if snapshot
+            .processes
+            .get(*at)
+            .is_some_and(|p| p.id != job.id && p.gives_back < SMALLEST_JOB)
+        {
             small.add(*at);
         }
     }
@@ -162,7 +168,7 @@ fn are_joined(snapshot: &Snapshot, one: &Process, other: &Process) -> bool {
             .then_some(writer.pipes.writes)
     };
     let Some(pipe) = shared(one, other).or_else(|| shared(other, one)) else { return false };
-    let large = || snapshot.processes.iter().filter(|p| p.gives_back >= SMALL && !p.ending);
+    let large = || snapshot.processes.iter().filter(|p| p.gives_back >= SMALLEST_JOB && !p.ending);
     large().filter(|p| p.pipes.writes == pipe).count() <= 1
         && large().filter(|p| p.pipes.reads == pipe).count() <= 1
 }

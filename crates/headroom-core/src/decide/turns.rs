@@ -98,39 +98,38 @@ fn carry(
     snapshot: &Snapshot,
     policy: &Policy,
     machine: &Measured,
-    process: Process,
+    job: Process,
     turn: Turn,
     actions: &mut Vec<Action>,
 ) {
-    let job = process;
-    let (zone, measured) = tightest(state, policy, &process).unwrap_or((ZoneIndex::ROOT, *machine));
+    let (zone, measured) = tightest(state, policy, &job).unwrap_or((ZoneIndex::ROOT, *machine));
     let relief = match turn {
         Turn::Pause { need, room, follows } => {
             open(state, snapshot, zone, Trigger::Horizon, &measured, actions);
-            let way = way(snapshot, policy, &process);
+            let way = way(snapshot, policy, &job);
             if !follows {
                 // The farthest first, as each of them waits for the next.
-                for shell in above(snapshot, &process, way).of(snapshot).rev() {
-                    push_stop(snapshot, shell, process.id, actions);
+                for shell in above(snapshot, &job, way).of(snapshot).rev() {
+                    push_stop(snapshot, shell, job.id, actions);
                 }
             }
             Relief::Pause { need, room, way }
         }
         Turn::Freed => {
-            actions.push(Action::LetGo { id: process.id });
+            actions.push(Action::LetGo { id: job.id });
             return;
         }
         Turn::Thaw { waited, because } => Relief::Thaw { waited, because },
         Turn::Overdue { .. } => {
-            return slay_overdue(state, snapshot, policy, machine, process, actions);
+            return slay_overdue(state, snapshot, policy, machine, job, actions);
         }
         Turn::Vanished { waited } => {
-            actions.push(Action::LetGo { id: process.id });
+            actions.push(Action::LetGo { id: job.id });
             actions.push(Action::Tell(Outcome {
                 incident: state.incident.map_or(0, |i| i.number),
                 zone,
-                process,
-                gives_back: process.gives_back,
+                process: job,
+                gives_back: job.gives_back,
                 ending: Ending::Vanished,
                 took: waited,
                 available_before: measured.available,

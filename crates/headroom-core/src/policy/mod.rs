@@ -56,6 +56,26 @@ pub struct Zone {
     pub cgroup: String,
 }
 
+impl Zone {
+    /// Whether that cgroup is this zone's own. A path is as `/proc/PID/cgroup` has it: it begins with a slash.
+    #[must_use]
+    pub fn is(&self, path: &[u8]) -> bool {
+        self.below(path).is_some_and(<[u8]>::is_empty)
+    }
+
+    /// Whether that cgroup is this zone's own or lies in it.
+    #[must_use]
+    pub fn holds(&self, path: &[u8]) -> bool {
+        self.below(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
+    /// What follows the zone's own path. The root is no zone of a policy's: it is guarded as the machine.
+    fn below<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        let own = self.cgroup.trim_matches('/').as_bytes();
+        path.strip_prefix(b"/")?.strip_prefix(own).filter(|_| !own.is_empty())
+    }
+}
+
 /// A complete policy, ready to decide by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {

@@ -20,6 +20,21 @@ fn class_and_rule(who: &Identity<'_>) -> (Class, String) {
 }
 
 #[test]
+fn a_zone_holds_its_own_cgroup_and_what_lies_in_it() {
+    let zone = Zone { cgroup: "/limited.slice/".into() };
+    for (path, is, holds) in [
+        ("/limited.slice", true, true),
+        ("/limited.slice/cron.service", false, true),
+        ("/limited.slice-two/a", false, false),
+        ("/", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!((zone.is(path.as_bytes()), zone.holds(path.as_bytes())), (is, holds), "{path}");
+    }
+    assert!(!Zone { cgroup: "/".into() }.holds(b"/"), "that is the machine");
+}
+
+#[test]
 fn the_shop_and_roots_own_are_never_touched() {
     for (uid, comm, exe, cgroup, class, rule) in [
         (

@@ -17,14 +17,6 @@ pub(super) fn entry(
     reflex: Option<Duration>,
 ) -> Option<Entry> {
     Some(match action {
-        Action::Scan
-        | Action::ScanToChoose
-        | Action::SetScore { .. }
-        | Action::EndToo { .. }
-        | Action::StopToo { .. }
-        | Action::LetGo { .. } => {
-            return None;
-        }
         Action::Open { incident, zone, trigger, measured } => Entry::Opened(Opened {
             incident: *incident,
             zone: zone_path(policy, *zone),
@@ -40,6 +32,7 @@ pub(super) fn entry(
             slain: u64::from(*slain),
             kernel_oom_kills: u64::from(*kernel_kills),
         }),
+        _is_done_alone => return None,
     })
 }
 

@@ -117,12 +117,6 @@ impl Writer {
         }
         let action = &numbered_after(action, self.incidents_before);
         match action {
-            Action::Scan
-            | Action::ScanToChoose
-            | Action::SetScore { .. }
-            | Action::EndToo { .. }
-            | Action::StopToo { .. }
-            | Action::LetGo { .. } => {}
             Action::Open { incident, trigger, measured, .. } => {
                 say(&format!("incident {incident}: {}", Cause(*trigger, measured)));
             }
@@ -137,6 +131,7 @@ impl Writer {
                 lasted.as_secs(),
                 lasted.subsec_millis() / 100
             )),
+            _is_done_alone => {}
         }
         if let Some(entry) = entry(action, &self.policy, self.dry_run, reflex) {
             self.write(unix_ms, entry);
@@ -273,21 +268,8 @@ impl Writer {
 
 /// An action, its incident counted after so many of earlier runs.
 fn numbered_after(mut action: Action, earlier: u64) -> Action {
-    let number = match &mut action {
-        Action::Open { incident, .. } | Action::Close { incident, .. } => incident,
-        Action::Relieve(verdict) => &mut verdict.incident,
-        Action::Tell(outcome) => &mut outcome.incident,
-        Action::Scan
-        | Action::ScanToChoose
-        | Action::SetScore { .. }
-        | Action::EndToo { .. }
-        | Action::StopToo { .. }
-        | Action::LetGo { .. } => {
-            return action;
-        }
-    };
     // What belongs to none stays so.
-    if *number > 0 {
+    if let Some(number) = action.incident_mut().filter(|number| **number > 0) {
         *number += earlier;
     }
     action

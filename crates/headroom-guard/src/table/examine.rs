@@ -1,6 +1,8 @@
 //! Asks of one process what its class depends on, and what its end would return.
 
 use headroom_core::cgroup::Cgroup;
+use headroom_core::decide::SMALLEST_JOB;
+use headroom_core::fnv::Fnv;
 use headroom_core::policy::{Class, Identity, Policy, Role, Slay};
 use headroom_core::snapshot::{CommandLine, Pipes, Process, ProcessId};
 use headroom_core::units::Kib;
@@ -135,11 +137,7 @@ impl Kin<'_> {
 fn zones_of(cgroup: &[u8], policy: &Policy) -> u8 {
     let mut bits = 0;
     for (bit, zone) in policy.zones.iter().enumerate().take(8) {
-        let path = zone.cgroup.trim_matches('/').as_bytes();
-        let rest = cgroup.strip_prefix(b"/").and_then(|c| c.strip_prefix(path));
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
-            bits |= 1 << bit;
-        }
+        bits |= u8::from(zone.holds(cgroup)) << bit;
     }
     bits
 }
@@ -149,12 +147,9 @@ fn session_family(session: i32) -> u64 {
     u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
 }
 
-/// A cgroup by its path (FNV-1a), apart from all sessions' numbers.
+/// A cgroup by its path, apart from all sessions' numbers.
 fn unit_family(cgroup: &[u8]) -> u64 {
-    let hash = cgroup.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash | 1 << 63
+    Fnv::of(cgroup) | 1 << 63
 }
 
 /// What its end would return: only asked of those whose end may be considered.
@@ -169,9 +164,6 @@ pub(super) fn weigh(proc: &mut Proc, process: Process, swap: bool) -> Process {
     let swapped = if swap { proc.status(pid).map_or(Kib::ZERO, |s| s.swap) } else { Kib::ZERO };
     Process { gives_back: own.saturating_add(swapped), ..process }
 }
-
-/// Who is smaller than this has no turn of its own.
-const SMALL: Kib = Kib::from_mib(15);
 
 /// Whether it is frozen, or was sent SIGSTOP by the guard and is still in the kernel, as one is for long that waits
 /// for memory there: its state says neither. And whether it has to go on to end. What is large is asked itself,
@@ -189,7 +181,7 @@ pub(super) fn look_whether_waiting(
     let was_stopped = stopped.contains(&process.id);
     let was_frozen = frozen.contains(&process.cgroup);
     let is_frozen = match state {
-        b'S' if process.cgroup.is_unit() && process.gives_back >= SMALL => {
+        b'S' if process.cgroup.is_unit() && process.gives_back >= SMALLEST_JOB => {
             proc.is_frozen(pid).unwrap_or(false)
         }
         // In the middle of a call into the kernel: it stands still after that.

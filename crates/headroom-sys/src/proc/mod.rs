@@ -12,6 +12,7 @@ use core::mem::MaybeUninit;
 use std::io::Write as _;
 use std::path::Path;
 
+use headroom_core::fnv::Fnv;
 use headroom_core::snapshot::{Memory, Pipes, Pressure, ProcessId, VmCounters};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, SeekFrom};
@@ -41,14 +42,6 @@ pub enum Doing {
         /// Made of the call it waits in and the time it ran.
         mark: u64,
     },
-}
-
-/// Where a fingerprint begins (FNV-1a).
-const FINGERPRINT: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// Adds bytes to a fingerprint (FNV-1a).
-fn fingerprint(from: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(from, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Room for the names of some 250 processes a read.
@@ -348,10 +341,11 @@ impl Proc {
         if [libc::SYS_accept, libc::SYS_accept4].contains(&number) {
             return Ok(Doing::WaitsForClient);
         }
-        let call = fingerprint(FINGERPRINT, call);
+        let mut mark = Fnv::default();
+        mark.add_all(call);
         // The first two of three numbers: time on a processor, time in its queue.
-        let ran = self.whole(pid, "schedstat")?.trim_ascii();
-        Ok(Doing::Waits { mark: fingerprint(call, ran) })
+        mark.add_all(self.whole(pid, "schedstat")?.trim_ascii());
+        Ok(Doing::Waits { mark: mark.value() })
     }
 
     /// Calls `f` with each pair of a process that holds a file lock (flock(2), fcntl(2)) and one that waits

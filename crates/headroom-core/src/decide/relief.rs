@@ -24,6 +24,8 @@ const ON_ITS_WAY: Duration = Duration::from_millis(300);
 /// A single process that gives back less than this share of the floor, in per cent, is no relief where a
 /// swarm gives back more.
 const LITTLE: u64 = 25;
+/// A worker of the shop is not ended for less than that share, nor, on a large node, for less than this.
+const WORTH_A_REQUEST: Kib = Kib::from_mib(32);
 /// How often it is said that nothing may be slain.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -209,9 +211,13 @@ fn choose(
     if let Some(process) = single {
         return end(relief, now, trigger, process);
     }
+    let floor = now.measured.floor;
+    let worth = least.max(floor.percent(LITTLE).min(WORTH_A_REQUEST));
+    // Reading pages again is no reason for a request to be lost as long as memory is left.
     if is_hard(now)
+        && (now.measured.available < floor || trigger == Trigger::Kills)
         && let Some((worker, usual)) =
-            trim::worker_far_above(scratch, now.snapshot, now.zone, least, spared)
+            trim::worker_far_above(scratch, now.snapshot, now.zone, worth, spared)
     {
         let signal = Relief::Trim { usual };
         return begin(

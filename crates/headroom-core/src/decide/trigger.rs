@@ -11,10 +11,15 @@ const FALLS: Kib = Kib::from_mib(4);
 /// With swap left, this share of what counts as thrashing says that the swap is in use and not just full
 /// of what nobody wants.
 const IN_USE_SHARE: u64 = 10;
+/// Pages are read again for want of memory only while less than this share of the limit is available, in per
+/// cent. Above it the cache is large and a reader of more than fits goes through it: whoever ended would only
+/// give it more cache to fill.
+const CACHE_IS_LARGE: u64 = 30;
 
 /// The first reason to act, from the most to the least certain.
 pub(super) fn trigger(now: &Measured, by: &Thresholds) -> Option<Trigger> {
-    let thrashing = now.stall_percent.is_some_and(|s| s >= by.stall.0.max(1))
+    let thrashing = now.available < now.limit.percent(CACHE_IS_LARGE)
+        && now.stall_percent.is_some_and(|s| s >= by.stall.0.max(1))
         && now.refaults.is_some_and(|r| r >= u64::from(by.refaults));
     if by.kernel_kills > 0 && now.kills >= by.kernel_kills {
         Some(Trigger::Kills)

@@ -94,7 +94,7 @@ thresholds! {
     /// with `refaults`.
     stall: Percent,
     /// Pages read again right after their eviction, a second, that count as thrashing together
-    /// with `stall`.
+    /// with `stall`, while less than 30 % of the limit is available.
     refaults: u32,
     /// Share of the free swap that counts as available: what is pushed there may be wanted back.
     swap: Percent,

@@ -179,9 +179,9 @@ fn a_protected_job_outlives_every_other() {
 
 #[test]
 fn thrashing_needs_both_stall_and_refaults() {
-    let storm = |stall_ms: u64, refaults: u64| {
+    let storm = |job: u64, stall_ms: u64, refaults: u64| {
         let mut node = Node::new(shop());
-        node.growers.push(still(100, Class::Expendable, 300));
+        node.growers.push(still(100, Class::Expendable, job));
         for _ in 0..100 {
             node.pass(Duration::from_millis(20));
             let pressure = node.snapshot.pressure.get_or_insert_default();
@@ -191,9 +191,10 @@ fn thrashing_needs_both_stall_and_refaults() {
         }
         node.slain()
     };
-    assert_eq!(storm(600, 5000), [100]);
-    assert_eq!(storm(600, 100), [0; 0]);
-    assert_eq!(storm(10, 5000), [0; 0]);
+    assert_eq!(storm(300, 600, 5000), [100]);
+    assert_eq!(storm(300, 600, 100), [0; 0]);
+    assert_eq!(storm(300, 10, 5000), [0; 0]);
+    assert_eq!(storm(60, 600, 5000), [0; 0], "a reader goes through a large cache");
 }
 
 #[test]

@@ -138,6 +138,27 @@ fn a_worker_far_above_the_shops_own_is_trimmed_when_nothing_else_is_left() {
 }
 
 #[test]
+fn no_request_is_lost_to_pages_read_again_while_memory_is_left() {
+    let storm = |others: u64, worker_mib: u64| {
+        let mut node = Node::new(vec![still(10, Class::Essential, others)]);
+        node.growers.extend((20..24).map(|pid| worker(pid, "php-fpm: pool www", 6)));
+        node.growers.push(worker(30, "php-fpm: pool www", worker_mib));
+        node.snapshot.vm.refault_file = Some(0);
+        for _ in 0..100 {
+            node.pass(Duration::from_millis(20));
+            node.snapshot.pressure.get_or_insert_default().some_total_us += 12_000;
+            *node.snapshot.vm.refault_file.get_or_insert(0) += 1000;
+            node.act();
+        }
+        reliefs(&node).iter().filter(|relief| matches!(relief, Relief::Trim { .. })).count()
+    };
+    let (full, trimmed) = (1000, 1);
+    assert_eq!(storm(full, 60), trimmed, "the floor is reached");
+    assert_eq!(storm(full, 14), 0, "and 14 MiB are not worth a request");
+    assert_eq!(storm(750, 60), 0, "nor is any of them while memory is left");
+}
+
+#[test]
 fn workers_like_each_other_are_the_shop_and_stay() {
     let mut node = Node::new(vec![still(10, Class::Essential, 420)]);
     node.growers.extend((20..30).map(|pid| worker(pid, "php-fpm: pool www", 66)));

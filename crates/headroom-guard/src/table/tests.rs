@@ -130,3 +130,23 @@ fn whoever_was_stopped_and_is_still_in_the_kernel_waits_and_who_was_let_go_on_do
     assert_eq!(looked_at("0000000000000000", &[process.id]), (false, false));
     assert_eq!(looked_at(stop, &[]), (false, false), "somebody else's stop shows when it stops");
 }
+
+#[test]
+fn the_young_are_examined_ever_less_often_where_births_are_heard() {
+    let began = Moment(1_000_000_000);
+    let examined = |heard: bool| {
+        let process = Process::default();
+        let stat = Stat { comm: process.comm, ..Stat::default() };
+        let mut memo = Memo { first_seen: began, examined: began, nameless: false };
+        let looks = (1..500).map(|look| began.after(Duration::from_millis(20 * look)));
+        looks
+            .filter(|&now| {
+                let due = is_due(&process, &stat, memo, now, heard);
+                memo.examined = if due { now } else { memo.examined };
+                due
+            })
+            .count()
+    };
+    assert_eq!(examined(false), 49, "each 100 ms for 5 s");
+    assert_eq!(examined(true), 6, "after 0.1, 0.2, 0.4, 0.8, 1.6 and 3.2 s");
+}

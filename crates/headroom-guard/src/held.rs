@@ -1,5 +1,5 @@
 //! Who is held, in a small file under the runtime directory: a guard that was killed leaves it behind,
-//! and the next one lets everybody go on who is in it; the agent looks in it for whom it should find out
+//! and the next one takes over who is in it; the agent looks in it for whom it should find out
 //! about. Writing to it touches memory only.
 
 use std::path::Path;

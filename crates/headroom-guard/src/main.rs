@@ -34,6 +34,7 @@ enum Told {
 fn main() -> Exit {
     match read_arguments() {
         Ok(Told::Guard(options)) => run(&options),
+        Ok(Told::Thaw(_)) if comes_again() => Exit::Done,
         Ok(Told::Thaw(options)) => thaw(&options),
         Ok(Told::Print(text)) => {
             // A closed pipe ends quietly.
@@ -45,6 +46,14 @@ fn main() -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// Whether systemd, which asks after each end of the guard (ExecStopPost=, systemd.service(5)), starts the next at
+/// once: that one takes over who waits. All woken at once in a storm would fill what is left before it stands.
+/// Where no next one comes, headroom-thaw.service asks again.
+fn comes_again() -> bool {
+    let result = std::env::var("SERVICE_RESULT").unwrap_or_default();
+    ["signal", "core-dump", "watchdog", "oom-kill"].contains(&result.as_str())
 }
 
 fn read_arguments() -> Result<Told, lexopt::Error> {

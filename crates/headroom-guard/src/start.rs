@@ -9,7 +9,8 @@ use headroom_api::exit::Exit;
 use headroom_api::paths;
 use headroom_api::status::{Guard, Missing};
 use headroom_api::time::rfc3339;
-use headroom_core::decide::State;
+use headroom_api::trial;
+use headroom_core::decide::{Left, State};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
 use headroom_sys::ReadError;
@@ -176,11 +177,13 @@ impl Watch {
             }
         }
         let mut hands = Hands::new(dry_run, held);
-        hands.thaw_all(&mut senses.proc);
+        let left = hands.left(&mut senses.proc);
         if !dry_run {
-            let freezer = Units::open(&options.root, &options.runtime_dir)
+            let frozen = left.iter().filter(|held| held.frozen).map(|held| held.id);
+            let freezer = Units::open(&options.root, &options.runtime_dir, frozen)
                 .map_err(|error| error.to_string())
                 .and_then(|units| {
+                    hands.take_over_frozen(&mut senses.proc, &units);
                     Freezer::start(&options.root, units).map_err(|error| error.to_string())
                 });
             match freezer {
@@ -211,6 +214,10 @@ impl Watch {
         let started = wall_clock_ms();
         let mut state = State::new(policy.zones.len(), past.last_incident);
         past.expected.iter().for_each(|(kind, peak)| state.recall(*kind, *peak));
+        for held in &left {
+            let trial::Held { id, since, connected: on_trial, .. } = *held;
+            state.take_over(Left { id, since, on_trial });
+        }
         let about = Guard {
             running: true,
             dry_run,
@@ -233,6 +240,7 @@ impl Watch {
             rests_until: Moment::default(),
             trials,
             settling: Settling::new(locked),
+            takes_over: !left.is_empty(),
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
             senses,

@@ -148,12 +148,17 @@ pub(crate) struct Watch {
     /// Before this nothing is looked at again that nobody calls for.
     pub(crate) rests_until: Moment,
     pub(crate) settling: Settling,
+    /// An earlier guard had jobs wait, of whom it is not known yet who goes on.
+    pub(crate) takes_over: bool,
 }
 
 impl Watch {
     /// Goes round until a signal ends it.
     pub(crate) fn run(mut self) -> Exit {
         self.introduce();
+        if self.takes_over {
+            self.scan(Whom::All);
+        }
         if let Some(notifier) = &self.notifier {
             let _nobody_waits = notifier.ready();
         }
@@ -211,6 +216,11 @@ impl Watch {
                 break;
             }
             wait = self.decide_and_act();
+        }
+        if self.takes_over && !self.state.takes_over() {
+            self.takes_over = false;
+            let Self { hands, senses, state, .. } = self;
+            hands.keep_waiting(&mut senses.proc, |id| state.holds(id));
         }
         self.hands.keep_only(|id| self.state.awaits(id));
         self.recorder.look_back(&mut self.state, &self.senses.snapshot);

@@ -182,6 +182,10 @@ impl Node {
         self.wait_for(&format!("{count} stopped"), |node| node.stopped() == count);
     }
 
+    fn guard_answers(&mut self) -> bool {
+        ask(self.dir.path(), &Request::Status).is_ok()
+    }
+
     fn verdicts(&self) -> Vec<Verdict> {
         let journal = journal::read(&self.dir.path().join(paths::JOURNAL)).unwrap_or_default();
         incidents(&journal.records).into_iter().flat_map(|i| i.verdicts).collect()
@@ -218,13 +222,47 @@ fn a_guard_that_is_killed_leaves_nobody_stopped_for_ever() {
     node.wait_until_stopped(0);
     assert_eq!(node.held(), []);
 
-    // Where nobody thaws, the next guard does.
+    // Where nobody thaws, the next guard does, once there is room.
     node.start_guard(Memory::Short);
     node.wait_until_stopped(2);
     node.kill_guard();
     node.start_guard(Memory::Calm);
     node.wait_until_stopped(0);
     assert!(node.all_live());
+}
+
+#[test]
+fn the_next_guard_takes_over_who_waits_and_wakes_nobody_without_need() {
+    let Some(mut node) = Node::new() else { return };
+    node.start_holders(3);
+    node.start_guard(Memory::Short);
+    node.wait_until_stopped(2);
+    let held = node.held();
+    node.kill_guard();
+    // systemd asks after each end, and starts the next guard after this one.
+    let after =
+        |node: &Node, result| node.command().arg("--thaw").env("SERVICE_RESULT", result).status();
+    assert!(after(&node, "signal").unwrap().success());
+    assert_eq!((node.stopped(), node.held()), (2, held.clone()));
+
+    node.start_guard(Memory::Short);
+    node.wait_for("the next guard", Node::guard_answers);
+    assert_eq!((node.stopped(), node.held()), (2, held));
+    let is_thaw = |v: &Verdict| v.action == "thaw";
+    assert!(!node.verdicts().iter().any(is_thaw), "{:?}", node.verdicts());
+    node.reload(Memory::Calm);
+    node.wait_until_stopped(0);
+    assert!(node.all_live());
+    node.wait_for("a word of it", |node| {
+        node.verdicts().iter().filter(|v| is_thaw(v)).count() == 2
+    });
+    assert_eq!(node.held(), []);
+
+    node.reload(Memory::Short);
+    node.wait_until_stopped(2);
+    node.kill_guard();
+    assert!(after(&node, "success").unwrap().success());
+    node.wait_until_stopped(0);
 }
 
 #[test]
@@ -339,8 +377,13 @@ fn a_unit_is_frozen_as_a_whole_and_thawed_after_a_guard_that_was_killed() {
     assert!(says("frozen 1")(&mut node));
     assert!(node.command().arg("--thaw").status().unwrap().success());
     node.wait_for("going on", says("frozen 0"));
-    // And once more, while a guard lives: it thaws by itself.
+    // And once more: the next guard takes it over, and thaws it when there is room.
     until_frozen(&mut node);
+    node.wait_for("a word of it", frozen);
+    node.kill_guard();
+    node.start_guard(Memory::Short);
+    node.wait_for("the next guard", Node::guard_answers);
+    assert!(says("frozen 1")(&mut node) && frozen(&mut node));
     node.reload(Memory::Calm);
     node.wait_for("going on", says("frozen 0"));
     assert!(node.all_live());

@@ -35,12 +35,15 @@ const fn wanted(from: &'static str, to: &'static str) -> Installed {
     Installed { from, to, needed: false }
 }
 
-/// Where units are installed; each that lies there is enabled, started, stopped and forgotten.
+/// Where units are installed; each that lies there is enabled, started, stopped and forgotten, ...
 pub(super) const UNITS: &str = "usr/lib/systemd/system/";
+/// ... but those that only other units start.
+const STARTED_BY_OTHERS: &[&str] = &["headroom-thaw.service"];
 
 /// The files. Whatever is installed in etc/ is the administrator's to change (a conffile).
 pub(super) const FILES: &[Installed] = &[
     needed("packaging/headroom-guard.service", "usr/lib/systemd/system/headroom-guard.service"),
+    needed("packaging/headroom-thaw.service", "usr/lib/systemd/system/headroom-thaw.service"),
     needed("packaging/headroom-agent.service", "usr/lib/systemd/system/headroom-agent.service"),
     needed("packaging/headroom-agent.socket", "usr/lib/systemd/system/headroom-agent.socket"),
     needed("packaging/headroom.sysusers", "usr/lib/sysusers.d/headroom.conf"),
@@ -74,7 +77,8 @@ pub(super) const SCRIPTS: &[&str] = &["postinst", "prerm", "postrm"];
 
 /// The names of all units.
 pub(super) fn units() -> impl Iterator<Item = &'static str> {
-    FILES.iter().filter_map(|file| file.to.strip_prefix(UNITS))
+    let units = FILES.iter().filter_map(|file| file.to.strip_prefix(UNITS));
+    units.filter(|unit| !STARTED_BY_OTHERS.contains(unit))
 }
 
 /// Whatever is installed in /etc.

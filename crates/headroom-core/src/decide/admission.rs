@@ -64,6 +64,19 @@ pub(super) struct Admission {
     last_thaw: Option<Moment>,
     last_pause: Option<Moment>,
     turns: Vec<(Process, Turn)>,
+    /// Who waits since an earlier guard had them wait, and was not looked at yet.
+    left: Vec<Left>,
+}
+
+/// A job that an earlier guard had wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Which one.
+    pub id: ProcessId,
+    /// When it was stopped.
+    pub since: Moment,
+    /// It could hold a lock.
+    pub on_trial: bool,
 }
 
 /// A job: an expendable process large enough to matter.
@@ -130,6 +143,7 @@ impl Admission {
             jobs: Vec::with_capacity(MOST),
             turns: Vec::with_capacity(2 * MOST),
             runs: Vec::with_capacity(MOST),
+            left: Vec::with_capacity(MOST),
             ..Self::default()
         }
     }
@@ -137,6 +151,28 @@ impl Admission {
     /// Whether any job is held.
     pub(super) fn holds_any(&self) -> bool {
         self.jobs.iter().any(|j| j.held_since.is_some())
+    }
+
+    /// Whether this job is held.
+    pub(super) fn holds(&self, id: ProcessId) -> bool {
+        self.jobs.iter().any(|j| j.process.id == id && j.held_since.is_some())
+    }
+
+    /// Takes over a job that an earlier guard had wait, at the next look.
+    pub(super) fn take_over(&mut self, job: Left) {
+        if self.left.len() < MOST {
+            self.left.push(job);
+        }
+    }
+
+    /// Whether there are jobs to take over that were not looked at yet.
+    pub(super) const fn takes_over(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Has nobody wait whom an earlier guard had wait.
+    pub(super) fn take_over_nobody(&mut self) {
+        self.left.clear();
     }
 
     /// Whether any job is kept track of.
@@ -241,7 +277,7 @@ impl Admission {
     pub(super) fn see(&mut self, snapshot: &Snapshot) {
         self.seen = snapshot.scanned;
         let now = snapshot.at;
-        let Self { jobs, kinds, turns, runs, .. } = self;
+        let Self { jobs, kinds, turns, runs, left, .. } = self;
         turns.clear();
         jobs.retain(|job| {
             let alive = find(snapshot, job.process.id).is_some_and(|p| !p.ending);
@@ -268,12 +304,16 @@ impl Admission {
             let full = jobs.len() >= MOST;
             match jobs.iter_mut().find(|j| j.process.id == process.id) {
                 Some(job) => turns.extend(job.see(process, now).then_some((*process, Turn::Freed))),
-                None if process.gives_back >= SMALLEST_JOB && !full => {
-                    jobs.push(Job::new(process, now));
+                None if !full => {
+                    let waits = left.iter().find(|left| left.id == process.id && process.paused);
+                    if waits.is_some() || process.gives_back >= SMALLEST_JOB {
+                        jobs.push(Job::new(process, now).waiting(waits));
+                    }
                 }
                 None => {}
             }
         }
+        left.clear();
         jobs.sort_unstable_by_key(|j| (j.process.id.start_ticks, j.process.id.pid));
         for at in 0..jobs.len() {
             jobs[at].lead = lead_of(jobs, at, snapshot);
@@ -421,6 +461,12 @@ impl Job {
             self.is_stopped = false;
         }
         was_held && !process.paused
+    }
+
+    /// It waits already since an earlier guard had it wait.
+    fn waiting(self, left: Option<&Left>) -> Self {
+        let Some(left) = left else { return self };
+        Self { held_since: Some(left.since), is_stopped: true, on_trial: left.on_trial, ..self }
     }
 
     /// Whether it is this room's to have it wait or run: it is neither on its way out nor stopped by somebody

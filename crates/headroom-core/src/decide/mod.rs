@@ -24,7 +24,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use admission::SMALLEST_JOB;
+pub use admission::{Left, SMALLEST_JOB};
 pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 
@@ -145,6 +145,24 @@ impl State {
     #[must_use]
     pub fn awaits(&self, id: ProcessId) -> bool {
         self.zones.iter().any(|z| z.relief.victim() == Some(id))
+    }
+
+    /// Takes over a job that an earlier guard had wait: it goes on when its turn comes. Whom [`Self::holds`]
+    /// does not know once [`Self::takes_over`] is false is the caller's to let go on.
+    pub fn take_over(&mut self, job: Left) {
+        self.admission.take_over(job);
+    }
+
+    /// Whether there are jobs to take over that were not looked at yet.
+    #[must_use]
+    pub const fn takes_over(&self) -> bool {
+        self.admission.takes_over()
+    }
+
+    /// Whether this job waits.
+    #[must_use]
+    pub fn holds(&self, id: ProcessId) -> bool {
+        self.admission.holds(id)
     }
 
     /// Tells what jobs of a kind took in an earlier life of the guard; call it for the kinds seen longest

@@ -61,6 +61,7 @@ pub(super) fn admit(
     let Some(machine) = state.zones.first().and_then(|z| z.measured) else { return SLOWEST };
     let off = policy.thresholds().pause_limit.0 == Duration::ZERO;
     if off && !state.admission.holds_any() {
+        state.admission.take_over_nobody();
         return SLOWEST;
     }
     state.admission.try_out(snapshot);
@@ -83,7 +84,7 @@ pub(super) fn admit(
     let often = match () {
         () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
         () if state.minds_the_young(snapshot) => SCAN_GROWING,
-        () if state.admission.holds_any() => SCAN_WAITING,
+        () if state.admission.holds_any() || state.admission.takes_over() => SCAN_WAITING,
         () => return SLOWEST,
     };
     if snapshot.at.since(snapshot.scanned) >= often && !actions.iter().any(Action::is_scan) {

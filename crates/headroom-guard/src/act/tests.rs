@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use headroom_core::action::{Because, Measured, Trigger};
+use headroom_core::action::{Because, Measured, Trigger, Way};
 use headroom_core::snapshot::{Process, ZoneIndex};
 use headroom_core::units::Kib;
 

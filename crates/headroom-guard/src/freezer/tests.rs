@@ -46,7 +46,12 @@ impl OwnUnit {
     }
 
     pub(crate) fn freezer(&self, runtime_dir: &Path) -> Freezer {
-        Freezer::start(Path::new("/"), Units::open(Path::new("/"), runtime_dir).unwrap()).unwrap()
+        Freezer::start(Path::new("/"), Self::units(runtime_dir, None)).unwrap()
+    }
+
+    /// The units of a guard that takes over whom it finds.
+    fn units(runtime_dir: &Path, job: Option<ProcessId>) -> Units {
+        Units::open(Path::new("/"), runtime_dir, job.into_iter()).unwrap()
     }
 
     /// Asks until a busy machine has done it in time.
@@ -102,6 +107,26 @@ fn what_a_guard_that_was_killed_left_frozen_is_thawed_by_the_next_though_its_job
     assert_eq!(thaw_left(Path::new("/"), dir.path()).unwrap(), 0);
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+#[test]
+fn what_a_guard_that_was_killed_left_frozen_is_taken_over_by_the_next_where_its_job_lives() {
+    let Some(mut own) = OwnUnit::new("over") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    own.freeze(&own.freezer(dir.path()));
+    assert!(own.becomes(true));
+    let next = OwnUnit::units(dir.path(), Some(own.id()));
+    assert_eq!(next.jobs().collect::<Vec<_>>(), [own.id()]);
+    assert!(own.becomes(true));
+    let freezer = Freezer::start(Path::new("/"), next).unwrap();
+    assert!(freezer.thaw(own.id()) && freezer.settle(Duration::from_secs(20)));
+    assert!(own.becomes(false));
+    own.freeze(&freezer);
+    assert!(own.becomes(true));
+    // Nobody whom the next knows is frozen in it.
+    let none = OwnUnit::units(dir.path(), None);
+    assert_eq!(none.jobs().collect::<Vec<_>>(), []);
+    assert!(own.becomes(false));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The units that are frozen, each written down by its path and inode before: a guard that was killed leaves
-//! that file behind, and the next one thaws what is in it, whether the job that was frozen still lives or not.
+//! that file behind, and the next one takes over what is in it, and thaws what was frozen for a job that is dead.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,14 +42,49 @@ pub(crate) struct Units {
 }
 
 impl Units {
-    /// Thaws what an earlier guard left frozen, and stands ready.
-    pub(crate) fn open(root: &Path, runtime_dir: &Path) -> Result<Self, FileError> {
+    /// Takes over what an earlier guard left frozen for `jobs`, thaws what is left beside, and stands ready.
+    pub(crate) fn open(
+        root: &Path,
+        runtime_dir: &Path,
+        jobs: impl Iterator<Item = ProcessId>,
+    ) -> Result<Self, FileError> {
         let tree = FreezerTree::open(root).map_err(FileError::Read)?;
+        let mut proc = Proc::open_for_files(root).map_err(FileError::Read)?;
         let file = open_file(runtime_dir)?;
-        let units =
+        let mut units =
             Self { tree, file: Some(file), places: [const { None }; MOST], is_blind: false };
+        for id in jobs {
+            let _it_is_thawed = units.take_over(&mut proc, id);
+        }
         units.thaw_written();
         Ok(units)
+    }
+
+    /// For whom units are frozen.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = ProcessId> {
+        self.places.iter().flatten().map(|frozen| frozen.id)
+    }
+
+    /// Finds the place of the unit that was frozen for this process.
+    fn take_over(&mut self, proc: &mut Proc, id: ProcessId) -> Result<(), FileError> {
+        let mut own = [0; PLACE - HEAD];
+        let own = proc.cgroup(id.pid, &mut own).map_err(FileError::Read)?;
+        let Some(file) = &self.file else { return Ok(()) };
+        for at in 0..MOST {
+            let mut place = [0; PLACE];
+            let Some((inode, path)) = decode(file.read_at(offset(at), &mut place)?) else {
+                continue;
+            };
+            if path != own || self.places[at].is_some() {
+                continue;
+            }
+            let unit = self.tree.unit(path).map_err(FileError::Read)?;
+            if unit.inode() == inode {
+                self.places[at] = Some(Frozen { id, unit });
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Freezes the unit that a process is alone in; false when that is not to be.
@@ -107,11 +142,11 @@ impl Units {
         self.write(at, None);
     }
 
-    /// Thaws all that is written down; says how many there were.
+    /// Thaws all that is written down and not taken over; says how many there were.
     fn thaw_written(&self) -> usize {
         let mut thawed = 0;
         let Some(file) = &self.file else { return 0 };
-        for at in 0..MOST {
+        for at in (0..MOST).filter(|at| self.places[*at].is_none()) {
             let mut place = [0; PLACE];
             let Ok(bytes) = file.read_at(offset(at), &mut place) else { continue };
             let Some((inode, path)) = decode(bytes) else { continue };

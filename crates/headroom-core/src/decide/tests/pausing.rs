@@ -165,6 +165,63 @@ fn a_paused_job_that_its_owner_ends_is_forgotten() {
     assert_eq!(told.count(), paused.len());
 }
 
+/// The guard was killed; the next one is told who waits.
+fn killed(node: &mut Node) -> Vec<ProcessId> {
+    let waits = node.growers.iter().filter(|g| g.process.paused).map(|g| g.process.id);
+    let waits: Vec<_> = waits.collect();
+    node.state = State::new(0, 0);
+    let since = node.snapshot.at;
+    for id in &waits {
+        node.state.take_over(Left { id: *id, since, on_trial: false });
+    }
+    waits
+}
+
+#[test]
+fn the_next_guard_takes_over_who_waits_and_all_finish_in_their_turn() {
+    let mut node = stack(10, true);
+    node.run(8);
+    let waits = killed(&mut node);
+    assert!(waits.len() >= 4, "{waits:?}");
+    node.scan();
+    node.act();
+    assert!(!node.state.takes_over());
+    let held = waits.iter().filter(|id| node.state.holds(**id)).count();
+    assert!(held + 1 >= waits.len(), "not all are woken at once: {held} of {}", waits.len());
+    node.run(200);
+    assert_eq!((node.finished.len(), node.slain()), (10, vec![]), "{:?}", node.finished);
+    let floor = node.policy.thresholds().floor_of(node.snapshot.memory.total);
+    assert!(node.least_available >= floor, "{} left", node.least_available);
+    assert_eq!(node.state.open_incident(), None);
+}
+
+#[test]
+fn who_does_not_wait_any_more_is_not_taken_over() {
+    let mut node = stack(3, true);
+    node.growers[3].process.paused = true;
+    killed(&mut node);
+    node.growers[3].process.paused = false;
+    let gone = ProcessId { pid: 4711, start_ticks: 9 };
+    node.state.take_over(Left { id: gone, since: node.snapshot.at, on_trial: false });
+    assert!(node.state.takes_over());
+    node.scan();
+    node.act();
+    assert!(!node.state.takes_over() && !node.state.holds(gone));
+    node.run(100);
+    assert_eq!((node.finished.len(), node.slain()), (3, vec![]));
+}
+
+#[test]
+fn who_waits_is_not_taken_over_where_pausing_was_switched_off() {
+    let mut node = stack(3, true);
+    node.growers[3].process.paused = true;
+    let waits = killed(&mut node);
+    node.policy.permissive.pause_limit.0 = Duration::ZERO;
+    node.scan();
+    node.act();
+    assert!(!node.state.takes_over() && !node.state.holds(waits[0]));
+}
+
 #[test]
 fn a_job_that_somebody_else_stopped_is_not_ours_to_wake() {
     let mut node = stack(3, true);

@@ -8,6 +8,7 @@
 mod admission;
 mod avoided;
 mod family;
+mod job;
 mod kills;
 mod kinds;
 mod rank;
@@ -24,7 +25,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-pub use admission::{Left, SMALLEST_JOB};
+pub use job::{Left, SMALLEST_JOB};
 pub use kinds::{JobRun, expected_peak, folded, kind_of};
 pub use rank::rank;
 

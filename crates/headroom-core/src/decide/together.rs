@@ -17,7 +17,7 @@
 //! Parallel jobs of one script, session or unit are jobs each, and wait one by one: what joins large
 //! processes is only a pipe that no third one shares.
 
-use super::admission::SMALLEST_JOB;
+use super::job::SMALLEST_JOB;
 use crate::action::Way;
 use crate::cgroup::Cgroup;
 use crate::policy::{Class, Policy};

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::admission::{Turn, room_in};
+use super::admission::room_in;
+use super::job::Turn;
 use super::together::{above, below, way};
 use super::{SLOWEST, State, family, is_fresh, open, relief};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict, Way};

@@ -1,7 +1,7 @@
 //! Pausing as admission: jobs stacked on each other run one after another instead of dying together.
 //!
-//! Each running job has an expected need: what jobs of the same command line took before, else as
-//! much again as it has, while it grows. From the oldest to the youngest those whose need fits the
+//! Each running job has an expected need: what jobs of the same command line took before or take
+//! beside it, else as much again as it has, while it grows. From the oldest to the youngest those whose need fits the
 //! room run and the others wait. The oldest always runs: somebody must end for room to return.
 //! It begins early enough for that one to finish, because the needs are compared with the room while
 //! all are still small.
@@ -31,6 +31,8 @@ const THAW_EVERY: Duration = Duration::from_millis(300);
 const PAUSE_SHOWS: Duration = Duration::from_millis(150);
 /// Jobs that are kept track of; the rest is left to slaying.
 pub(super) const MOST: usize = 128;
+/// As long as there are fewer, small ones that are expected to grow are kept track of as well.
+const MOST_WITH_SIBLINGS: usize = 64;
 /// Zones a job can be in, the machine included.
 const ZONES: usize = 9;
 
@@ -227,6 +229,7 @@ impl Admission {
             }
         }
         left.clear();
+        see_siblings(jobs, kinds, snapshot);
         jobs.sort_unstable_by_key(|j| (j.process.id.start_ticks, j.process.id.pid));
         for at in 0..jobs.len() {
             jobs[at].lead = lead_of(jobs, at, snapshot);
@@ -266,7 +269,7 @@ impl Admission {
                 continue;
             }
             let is_with = |other: &&Job| other.lead == job.lead && other.is_ours();
-            let need = jobs.iter().filter(is_with).map(|j| j.need(kinds, now));
+            let need = jobs.iter().filter(is_with).map(|j| j.need(kinds, jobs, now));
             let need = need.fold(Kib::ZERO, Kib::saturating_add);
             let asked_again = jobs.iter().filter(is_with).map(|j| j.not_before).max();
             let room = room_of(&rooms, &job.process);
@@ -315,12 +318,35 @@ impl Admission {
     /// Young expendables that are still small: each may become a job.
     fn small_ones(&self, snapshot: &Snapshot) -> u64 {
         let counts = |p: &&Process| {
-            p.gives_back < SMALLEST_JOB
-                && p.gives_back >= WORTH_COUNTING
-                && is_young(p, snapshot.at)
+            is_small(p, snapshot.at) && !self.jobs.iter().any(|job| job.process.id == p.id)
         };
         let count = snapshot.processes.iter().filter(counts).count();
         u64::try_from(count).unwrap_or(u64::MAX).min(SMALL_COUNTED)
+    }
+}
+
+/// A young expendable that is still small.
+fn is_small(process: &Process, now: Moment) -> bool {
+    (WORTH_COUNTING..SMALLEST_JOB).contains(&process.gives_back) && is_young(process, now)
+}
+
+/// Takes small, young ones for the jobs they will be, where one of their kind is known to be one: the less they
+/// have when they begin to wait, the more of them run beside each other.
+fn see_siblings(jobs: &mut Vec<Job>, kinds: &Kinds, snapshot: &Snapshot) {
+    let now = snapshot.at;
+    for process in snapshot.processes.iter().filter(|p| is_small(p, now)) {
+        let is_free = process.id.pid != snapshot.own_pid && !process.paused;
+        if jobs.len() >= MOST_WITH_SIBLINGS
+            || !is_free
+            || jobs.iter().any(|job| job.process.id == process.id)
+        {
+            continue;
+        }
+        let job = Job::new(process, now);
+        let before = kinds.peak(job.kind).is_some_and(|peak| peak >= SMALLEST_JOB);
+        if before || jobs.iter().any(|other| other.kind == job.kind) {
+            jobs.push(job);
+        }
     }
 }
 

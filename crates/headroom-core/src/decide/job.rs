@@ -13,6 +13,10 @@ use crate::units::Kib;
 pub const SMALLEST_JOB: Kib = Kib::from_mib(15);
 /// A job of a kind not seen before is expected to need at least this while it grows.
 const UNKNOWN_NEED: Kib = Kib::from_mib(64);
+/// One of so many of its kind that none of them shows yet what they take: at least this, so that as little as
+/// possible lies with those that will wait.
+const UNKNOWN_NEED_OF_MANY: Kib = Kib::from_mib(96);
+const MANY: usize = 4;
 /// A job that has stopped growing may still need this much.
 const SETTLED_NEED: Kib = Kib::from_mib(8);
 /// More than this is growth and not noise.
@@ -243,15 +247,31 @@ impl Job {
         self.held_since.is_none() && !self.process.paused && now.since(self.grew) < SETTLED_AFTER
     }
 
-    /// What it is expected to take yet.
-    pub(super) fn need(&self, kinds: &Kinds, now: Moment) -> Kib {
+    /// What it is expected to take yet: by what its kind took before, by what `jobs` of its kind take that grow
+    /// no more, else by what it has itself.
+    pub(super) fn need(&self, kinds: &Kinds, jobs: &[Self], now: Moment) -> Kib {
         let has = self.process.gives_back;
-        match kinds.peak(self.kind) {
+        let may_grow = self.held_since.is_some() || self.is_growing(now);
+        let settled = jobs.iter().filter(|j| may_grow && self.is_sibling(j) && j.is_settled(now));
+        match kinds.peak(self.kind).max(settled.map(|j| j.process.gives_back).max()) {
             Some(peak) if peak > has => peak.saturating_sub(has),
             Some(peak) if has <= peak.percent(105) => SETTLED_NEED,
-            _ if self.held_since.is_some() || self.is_growing(now) => has.max(UNKNOWN_NEED),
+            _ if may_grow => {
+                let of_its_kind = jobs.iter().filter(|j| j.kind == self.kind).count();
+                has.max(if of_its_kind >= MANY { UNKNOWN_NEED_OF_MANY } else { UNKNOWN_NEED })
+            }
             _ => SETTLED_NEED,
         }
+    }
+
+    fn is_sibling(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.process.id != other.process.id
+    }
+
+    /// Whether it runs and has what it needs, as far as that shows.
+    fn is_settled(&self, now: Moment) -> bool {
+        let runs = self.held_since.is_none() && !self.process.paused && !self.process.ending;
+        runs && !self.slain && !self.is_growing(now)
     }
 }
 

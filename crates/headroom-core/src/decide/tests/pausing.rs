@@ -43,6 +43,49 @@ fn ten_stacked_jobs_all_finish_and_memory_never_falls_under_the_floor() {
     );
 }
 
+/// How long ten jobs take that begin together, in hundredths of what one of them takes alone.
+fn hundredths(total_mib: u64, mib_s: u64, most_mib: u64) -> u128 {
+    let mut node = stack(10, true);
+    node.snapshot.memory.total = Kib::from_mib(total_mib);
+    for grower in node.growers.iter_mut().filter(|g| g.works.is_some()) {
+        (grower.kib_s, grower.most) = (mib_s * MIB, Kib::from_mib(most_mib));
+    }
+    let began = node.snapshot.at;
+    while node.finished.len() < 10 {
+        node.run(1);
+        assert!(node.slain().is_empty(), "{:?}", node.slain());
+    }
+    let alone = Duration::from_millis(12_000 + (most_mib - 10) * 1000 / mib_s);
+    node.snapshot.at.since(began).as_millis() * 100 / alone.as_millis()
+}
+
+#[test]
+fn stacked_jobs_of_a_kind_run_beside_each_other_as_far_as_they_fit() {
+    // Room is for two, for three, and for ten small ones.
+    for (total_mib, most) in [(1280, 520), (1536, 350), (2048, 235)] {
+        let took = [hundredths(total_mib, 20, 160), hundredths(total_mib, 60, 160)];
+        assert!(took.iter().all(|took| *took <= most), "{total_mib} MiB: {took:?}");
+    }
+    let small = hundredths(1536, 60, 30);
+    assert!(small <= 150, "{small}");
+}
+
+#[test]
+fn one_of_a_kind_whose_others_wait_is_stopped_before_it_grows() {
+    let mut node = stack(10, true);
+    node.run(30);
+    let waits = node.growers.iter().filter(|g| g.process.paused);
+    let waits: Vec<_> = waits.map(|g| g.process.rss).collect();
+    assert!(waits.len() >= 5, "{waits:?}");
+    let last = node.growers.last().unwrap().process;
+    let mut late = job(200, 20);
+    late.process.id.start_ticks = last.id.start_ticks + 3000;
+    node.growers.push(late);
+    node.run(1);
+    let late = node.growers.last().unwrap().process;
+    assert!(late.paused && late.rss < SMALLEST_JOB, "{late:?}");
+}
+
 #[test]
 fn a_pause_tells_of_the_zone_that_is_too_small() {
     let mut node = stack(3, true);

@@ -19,7 +19,10 @@ use crate::protect;
 use crate::table::Table;
 use crate::tokens::VICTIM;
 
+mod reaper;
 mod waiting;
+
+pub(crate) use reaper::Reaper;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,8 @@ pub(crate) struct Hands {
     held: Held,
     /// When the last victim was sent its signal: what comes after is not the reflex's.
     pub(crate) sent: Moment,
+    /// A dry run takes nothing back.
+    reaper: Option<Reaper>,
     /// Where this node has cgroup v2.
     freezer: Option<Freezer>,
     /// The units that are frozen, each by its job.
@@ -53,9 +58,22 @@ impl Hands {
             scores_refused: false,
             held,
             sent: Moment::default(),
+            reaper: None,
             freezer: None,
             frozen: Vec::with_capacity(trial::MOST_HELD),
             left_alone: None,
+        }
+    }
+
+    /// Takes back the memory of victims from now on, before they get round to it.
+    pub(crate) fn reap_by(&mut self, reaper: Reaper) {
+        self.reaper = Some(reaper);
+    }
+
+    /// Takes back the memory of a process that was sent a signal; where it lives on nothing is lost.
+    pub(crate) fn reap(&self, target: &Target) {
+        if let Some(reaper) = &self.reaper {
+            reaper.reap(target);
         }
     }
 
@@ -108,7 +126,7 @@ impl Hands {
         // Also after SIGTERM: where no handler catches it the process is dying already, and its own
         // way out may be long while it competes for a processor. With a handler the kernel says
         // EINVAL, and nothing is lost.
-        let _still_has_a_handler = target.reap();
+        self.reap(&target);
         if self.awaited.len() < MOST {
             self.awaited.push((id, target));
         }

@@ -90,7 +90,7 @@ impl Stage<'_> {
         let _runs = proc.doing(pid);
         if let Ok(target) = Target::open(proc, id) {
             let _nobody_waits = waiter.add(&target, Interest::Readable, VICTIM);
-            let _not_dying = target.reap();
+            hands.reap(&target);
             let _not_ended = target.has_ended();
         }
     }

@@ -26,7 +26,7 @@ use headroom_sys::signals::Signals;
 use headroom_sys::wait::{Bell, Interest, Waiter};
 
 use crate::abilities::Abilities;
-use crate::act::Hands;
+use crate::act::{Hands, Reaper};
 use crate::birth::Births;
 use crate::freezer::{Freezer, Units, thaw_left};
 use crate::held::Held;
@@ -179,6 +179,13 @@ impl Watch {
         let mut hands = Hands::new(dry_run, held);
         let left = hands.left(&mut senses.proc);
         if !dry_run {
+            match Reaper::start() {
+                Ok(reaper) => hands.reap_by(reaper),
+                Err(error) => {
+                    let instead = "what a victim held comes back when it gets round to its end";
+                    lacking.push(missing("a thread that takes memory back", error, instead));
+                }
+            }
             let frozen = left.iter().filter(|held| held.frozen).map(|held| held.id);
             let freezer = Units::open(&options.root, &options.runtime_dir, frozen)
                 .map_err(|error| error.to_string())

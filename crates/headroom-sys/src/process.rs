@@ -17,7 +17,7 @@ const REAP_ATTEMPTS: usize = 8;
 /// A process held by a pidfd (pidfd_open(2), Linux 5.3), its identity checked.
 ///
 /// While it is held its pid may be given to another process, but a signal sent here never reaches
-/// that one. All of its methods are hot.
+/// that one. All of its methods but [`reap`](Self::reap) are hot.
 #[derive(Debug)]
 pub struct Target {
     pidfd: OwnedFd,
@@ -39,6 +39,17 @@ impl Target {
             None => hold(proc, id)?,
         };
         Ok(Self { pidfd, id })
+    }
+
+    /// The same process once more, for another thread (fcntl(2) `F_DUPFD_CLOEXEC`).
+    ///
+    /// # Errors
+    /// `EMFILE` in [`ReadError::Other`] when no descriptor is left.
+    pub fn try_clone(&self) -> Result<Self, ReadError> {
+        let pidfd = self.pidfd.try_clone().map_err(|error| {
+            ReadError::Other(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
+        })?;
+        Ok(Self { pidfd, id: self.id })
     }
 
     /// Which process it is.
@@ -81,7 +92,8 @@ impl Target {
     }
 
     /// Takes back the memory of a process that has been sent SIGKILL, on this thread's time and
-    /// before the process itself gets round to it (process_mrelease(2), Linux 5.15).
+    /// before the process itself gets round to it (process_mrelease(2), Linux 5.15). The one method that may
+    /// take long: it waits for the process's mmap lock.
     ///
     /// A process whose memory is already on its way is no error.
     ///

@@ -199,7 +199,7 @@ pub struct Incident {
 pub struct Verdict {
     /// When.
     pub time: Option<String>,
-    /// `kills`, `floor`, `horizon`, `thrashing` or `request`.
+    /// `kills`, `floor`, `horizon`, `thrashing`, `taken-over` or `request`.
     pub trigger: String,
     /// `pause`, `thaw`, `release`, `slay`, `trim` or `none`.
     pub action: String,

@@ -98,7 +98,7 @@ pub struct NoticeIncident {
     pub zone: Option<String>,
     /// The set of thresholds in force.
     pub policy: Option<String>,
-    /// Why relief began: `kills`, `floor`, `horizon`, `thrashing` or `request`.
+    /// Why relief began: `kills`, `floor`, `horizon`, `thrashing`, `taken-over` or `request`.
     pub trigger: Option<String>,
     /// The guard only said what it would do.
     pub dry_run: bool,

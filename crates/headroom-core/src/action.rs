@@ -16,6 +16,8 @@ pub enum Trigger {
     Horizon,
     /// Tasks wait for memory that is evicted and read again.
     Thrashing,
+    /// Jobs wait that an earlier guard, which was killed, had wait.
+    TakenOver,
 }
 
 impl Trigger {
@@ -27,6 +29,7 @@ impl Trigger {
             Self::Floor => "floor",
             Self::Horizon => "horizon",
             Self::Thrashing => "thrashing",
+            Self::TakenOver => "taken-over",
         }
     }
 }

@@ -71,6 +71,9 @@ pub(super) fn admit(
     }
     if !state.admission.has_seen(snapshot) && is_fresh(snapshot) {
         state.admission.see(snapshot);
+        if state.admission.holds_any() {
+            open(state, snapshot, ZoneIndex::ROOT, Trigger::TakenOver, &machine, actions);
+        }
         let zones = state.zones.iter().map(|z| z.measured);
         state.admission.turns(snapshot, policy.thresholds(), zones);
         while let Some((process, turn)) = state.admission.next_turn() {

@@ -34,6 +34,10 @@ impl fmt::Display for Cause<'_> {
                 write!(f, ", {} pages read again a second", measured.refaults.unwrap_or(0))?;
                 write!(f, "; {available} available")?;
             }
+            Trigger::TakenOver => {
+                write!(f, "jobs wait since before this guard was started")?;
+                write!(f, "; {available} available, floor {floor}")?;
+            }
         }
         match measured.falling_kib_s {
             0 => Ok(()),

@@ -231,6 +231,8 @@ fn the_next_guard_takes_over_who_waits_and_all_finish_in_their_turn() {
     assert!(!node.state.takes_over());
     let held = waits.iter().filter(|id| node.state.holds(**id)).count();
     assert!(held + 1 >= waits.len(), "not all are woken at once: {held} of {}", waits.len());
+    let opened = node.log.iter().rev().find(|a| matches!(a, Action::Open { .. }));
+    assert!(matches!(opened, Some(Action::Open { trigger: Trigger::TakenOver, .. })), "{opened:?}");
     node.run(200);
     assert_eq!((node.finished.len(), node.slain()), (10, vec![]), "{:?}", node.finished);
     let floor = node.policy.thresholds().floor_of(node.snapshot.memory.total);

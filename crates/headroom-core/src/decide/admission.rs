@@ -24,7 +24,7 @@ const WORTH_COUNTING: Kib = Kib::from_mib(2);
 /// That many of them at the most are reckoned with.
 const SMALL_COUNTED: u64 = 4;
 /// A paused job goes on only when there is this much more room than it needs: no to and fro.
-const THAW_EXTRA: Kib = Kib::from_mib(8);
+const THAW_EXTRA: Kib = Kib::from_mib(4);
 /// Between two thaws what the first takes must show.
 const THAW_EVERY: Duration = Duration::from_millis(300);
 /// What a pause gives shows after this.

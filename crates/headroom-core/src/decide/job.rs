@@ -18,7 +18,7 @@ const UNKNOWN_NEED: Kib = Kib::from_mib(64);
 const UNKNOWN_NEED_OF_MANY: Kib = Kib::from_mib(96);
 const MANY: usize = 4;
 /// A job that has stopped growing may still need this much.
-const SETTLED_NEED: Kib = Kib::from_mib(8);
+const SETTLED_NEED: Kib = Kib::from_mib(4);
 /// More than this is growth and not noise.
 const GROWTH: Kib = Kib::from_mib(1);
 /// A job that did not grow for this long of its own time has what it needs.

@@ -8,11 +8,13 @@ use super::job::Turn;
 use super::together::{above, below, way};
 use super::{SLOWEST, State, family, is_fresh, open, relief};
 use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict, Way};
-use crate::policy::Policy;
+use crate::policy::{Class, Policy};
 use crate::snapshot::{Process, ProcessId, Snapshot, ZoneIndex};
 
-/// How often jobs are looked at while one grows or was just born.
-const SCAN_GROWING: Duration = Duration::from_millis(100);
+/// How often jobs are looked at while one grows or was just born, ...
+const SCAN_GROWING: Duration = Duration::from_millis(60);
+/// ... and how much less often for each that may go: looking at a thousand takes its time as well.
+const SCAN_EACH: Duration = Duration::from_micros(200);
 /// How often while one waits and none grows.
 const SCAN_WAITING: Duration = Duration::from_millis(250);
 /// How often it is looked whether somebody waits for a paused job that could hold a lock.
@@ -85,9 +87,10 @@ pub(super) fn admit(
         }
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
+    let growing = || SCAN_GROWING.max(SCAN_EACH.saturating_mul(who_may_go(snapshot)));
     let often = match () {
-        () if falls || state.admission.any_grows(snapshot.at) => SCAN_GROWING,
-        () if state.minds_the_young(snapshot) => SCAN_GROWING,
+        () if falls || state.admission.any_grows(snapshot.at) => growing(),
+        () if state.minds_the_young(snapshot) => growing(),
         () if state.admission.holds_any() || state.admission.takes_over() => SCAN_WAITING,
         () => return SLOWEST,
     };
@@ -95,6 +98,11 @@ pub(super) fn admit(
         actions.push(Action::ScanToChoose);
     }
     if state.admission.any_on_trial(snapshot.at) { often.min(ON_TRIAL) } else { often }
+}
+
+fn who_may_go(snapshot: &Snapshot) -> u32 {
+    let count = snapshot.processes.iter().filter(|p| p.class == Class::Expendable).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Makes a verdict or an outcome of one turn.

@@ -254,7 +254,8 @@ impl Job {
         let may_grow = self.held_since.is_some() || self.is_growing(now);
         let settled = jobs.iter().filter(|j| may_grow && self.is_sibling(j) && j.is_settled(now));
         match kinds.peak(self.kind).max(settled.map(|j| j.process.gives_back).max()) {
-            Some(peak) if peak > has => peak.saturating_sub(has),
+            // One that had it all and gives back is about to end.
+            Some(peak) if peak > has && self.peak < peak.percent(95) => peak.saturating_sub(has),
             Some(peak) if has <= peak.percent(105) => SETTLED_NEED,
             _ if may_grow => {
                 let of_its_kind = jobs.iter().filter(|j| j.kind == self.kind).count();

@@ -297,6 +297,31 @@ fn what_a_kind_took_before_is_known_the_next_time() {
 }
 
 #[test]
+fn nobody_waits_for_one_that_gives_back_what_it_had() {
+    let mut node = stack(2, true);
+    node.run(60);
+    assert_eq!(node.finished.len(), 2, "what they take is known");
+    for n in 0..2 {
+        node.growers.push(Grower { works: None, ..job(200 + n, 60) });
+    }
+    node.run(10);
+    let before = node.log.len();
+    let small = Kib::from_mib(20);
+    let ends = node.growers.iter_mut().find(|g| g.process.id.pid == 200).unwrap();
+    (ends.process.rss, ends.process.gives_back, ends.kib_s, ends.most) = (small, small, 0, small);
+    node.sense();
+    // Less is left than it gave back, and more than any of them needs yet.
+    let left = node.policy.thresholds().admission_floor_of(node.snapshot.memory.total);
+    let left = left.saturating_add(Kib::from_mib(80));
+    let more = node.snapshot.memory.available.saturating_sub(left);
+    node.taken_else = node.taken_else.saturating_add(more);
+    node.run(2);
+    let is_pause =
+        |a: &&Action| matches!(a, Action::Relieve(Verdict { relief: Relief::Pause { .. }, .. }));
+    assert_eq!(node.log[before..].iter().find(is_pause), None);
+}
+
+#[test]
 fn a_protected_job_is_not_paused_and_goes_on_if_it_was() {
     let mut node = stack(10, true);
     node.run(2);

@@ -21,6 +21,10 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Kills, Self::Floor, Self::Horizon, Self::Thrashing, Self::TakenOver];
+
     /// Its name in the journal and every output.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -93,9 +93,7 @@ fn measured(entry: &Measured) -> action::Measured {
 }
 
 fn cause(trigger: &str, entry: &Measured) -> String {
-    let all =
-        [Trigger::Kills, Trigger::Floor, Trigger::Horizon, Trigger::Thrashing, Trigger::TakenOver];
-    match all.into_iter().find(|known| known.name() == trigger) {
+    match Trigger::ALL.into_iter().find(|known| known.name() == trigger) {
         Some(trigger) => {
             let said = words::relief::Cause(trigger, &measured(entry)).to_string();
             let mut said = said.chars();

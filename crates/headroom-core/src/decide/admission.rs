@@ -1,10 +1,10 @@
 //! Pausing as admission: jobs stacked on each other run one after another instead of dying together.
 //!
 //! Each running job has an expected need: what jobs of the same command line took before or take
-//! beside it, else as much again as it has, while it grows. From the oldest to the youngest those whose need fits the
-//! room run and the others wait. The oldest always runs: somebody must end for room to return.
-//! It begins early enough for that one to finish, because the needs are compared with the room while
-//! all are still small.
+//! beside it, else as much again as it has, while it grows. From the oldest to the youngest those
+//! whose need fits the room run and the others wait. The oldest always runs: somebody must end for
+//! room to return. It begins early enough for that one to finish, because the needs are compared
+//! with the room while all are still small.
 
 use alloc::vec::Vec;
 use core::time::Duration;

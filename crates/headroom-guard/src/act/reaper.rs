@@ -1,6 +1,6 @@
 //! Takes back the memory of the dying (process_mrelease(2)), on a thread of its own: the kernel waits there for the
 //! victim's mmap lock (mm/oom_kill.c), which the victim may hold for as long as hundreds of others leave it no
-//! processor. In a fork bomb that was half a minute.
+//! processor. A guard that called it in its loop stood still for half a minute in a fork bomb.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};

@@ -51,11 +51,11 @@ impl Hands {
         let all: Vec<_> = self.held.all().copied().collect();
         let mut left = Vec::with_capacity(all.len());
         for held in all {
-            match proc.stat(held.id.pid) {
-                Ok(stat) if stat.start_ticks == held.id.start_ticks => {
-                    left.extend((held.with == 0).then_some(held));
-                }
-                _ => self.held.remove(held.id),
+            match proc.stat(held.id.pid).map(|stat| stat.start_ticks) {
+                Ok(other) if other != held.id.start_ticks => self.held.remove(held.id),
+                Err(ReadError::Gone) => self.held.remove(held.id),
+                // What cannot be read now may wait still.
+                Ok(_) | Err(_) => left.extend((held.with == 0).then_some(held)),
             }
         }
         left

@@ -61,11 +61,12 @@ fn hundredths(total_mib: u64, mib_s: u64, most_mib: u64) -> u128 {
 
 #[test]
 fn stacked_jobs_of_a_kind_run_beside_each_other_as_far_as_they_fit() {
-    // Room is for two, for three, and for ten small ones.
+    // Room is for two, for three and for five beside each other.
     for (total_mib, most) in [(1280, 520), (1536, 350), (2048, 235)] {
         let took = [hundredths(total_mib, 20, 160), hundredths(total_mib, 60, 160)];
         assert!(took.iter().all(|took| *took <= most), "{total_mib} MiB: {took:?}");
     }
+    // All of the small ones would fit; that shows only when the first has what it needs.
     let small = hundredths(1536, 60, 30);
     assert!(small <= 150, "{small}");
 }

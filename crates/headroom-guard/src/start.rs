@@ -221,6 +221,7 @@ impl Watch {
         let started = wall_clock_ms();
         let mut state = State::new(policy.zones.len(), past.last_incident);
         past.expected.iter().for_each(|(kind, peak)| state.recall(*kind, *peak));
+        let takes_over = hands.holds_any();
         for held in &left {
             let trial::Held { id, since, connected: on_trial, .. } = *held;
             state.take_over(Left { id, since, on_trial });
@@ -247,7 +248,7 @@ impl Watch {
             rests_until: Moment::default(),
             trials,
             settling: Settling::new(locked),
-            takes_over: !left.is_empty(),
+            takes_over,
             notifier: Notifier::from_env().unwrap_or(None),
             policy,
             senses,

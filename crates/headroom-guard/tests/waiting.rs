@@ -333,6 +333,31 @@ fn a_pipeline_and_the_children_of_a_job_wait_and_go_on_with_it() {
 }
 
 #[test]
+fn whoever_waited_with_a_job_that_is_dead_goes_on_with_the_next_guard() {
+    let Some(mut node) = Node::new() else { return };
+    node.start_holders(1);
+    let holder = node.holder();
+    let sleeper = node.sleeper();
+    // The shell becomes the end that holds nothing, so that its child is the job.
+    let shell = node.start_job(&format!("{holder} | exec {sleeper}"));
+    node.start_guard(Memory::Short);
+    node.wait_for("the guard", Node::guard_answers);
+    node.wait_for("one that waits with the job", |node| node.held().iter().any(|h| h.with != 0));
+    let held = node.held();
+    let follower = held.iter().find(|h| h.with != 0).copied().unwrap();
+    node.wait_for("stopped", |node| node.is_stopped(follower.id.pid));
+    node.kill_guard();
+    let job = held.iter().find(|h| h.id.pid == follower.with).copied().unwrap();
+    Target::open(&mut node.proc, job.id).unwrap().kill().unwrap();
+    node.start_guard(Memory::Short);
+    node.wait_for("going on", |node| !node.is_stopped(follower.id.pid) && node.held().is_empty());
+    let all = [follower.id.pid, node.pid(shell)];
+    for pid in all {
+        drop(Command::new("kill").args(["-9", &pid.to_string()]).status());
+    }
+}
+
+#[test]
 fn a_unit_is_frozen_as_a_whole_and_thawed_after_a_guard_that_was_killed() {
     let Some(mut node) = Node::new() else { return };
     let name = format!("headroom-waiting-{}.scope", std::process::id());

@@ -61,6 +61,11 @@ impl Hands {
         left
     }
 
+    /// Whether anybody waits, be it only one that waited with a job.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.held.any().is_some()
+    }
+
     /// Takes over whose units are frozen.
     pub(crate) fn take_over_frozen(&mut self, proc: &mut Proc, units: &Units) {
         for id in units.jobs() {

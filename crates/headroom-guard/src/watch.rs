@@ -7,7 +7,7 @@ use std::time::Duration;
 use headroom_api::exit::Exit;
 use headroom_api::journal::Started;
 use headroom_api::status::Guard;
-use headroom_core::action::{Action, Relief, Report};
+use headroom_core::action::{Action, Relief, Report, Way};
 use headroom_core::decide::{State, decide};
 use headroom_core::policy::Policy;
 use headroom_core::snapshot::Moment;
@@ -278,11 +278,32 @@ impl Watch {
     fn decide_and_act(&mut self) -> Duration {
         let Self { state, senses, policy, actions, .. } = self;
         let wait = decide(state, &senses.snapshot, policy, actions);
+        self.stop_ahead();
         for at in 0..self.actions.len() {
             let action = self.actions[at];
             self.carry_out(action);
         }
         wait
+    }
+
+    /// Stops at once all those that are to wait together, before each of them is looked after.
+    fn stop_ahead(&mut self) {
+        let Self { senses, hands, policy, actions, .. } = self;
+        let pauses = actions.iter().filter_map(|action| match action {
+            Action::Relieve(verdict) => match verdict.relief {
+                Relief::Pause { way: Way::Stop, .. } => Some((verdict, verdict.process?)),
+                _ => None,
+            },
+            _ => None,
+        });
+        if pauses.clone().count() < 2 {
+            return;
+        }
+        for (verdict, process) in pauses {
+            if senses.look_again(policy, verdict).is_none() {
+                hands.stop_ahead(&mut senses.proc, &process);
+            }
+        }
     }
 
     fn carry_out(&mut self, action: Action) {

@@ -92,7 +92,7 @@ pub struct GuardFacts {
     pub anon_kib: u64,
     /// CPU time from the probe's start to the end.
     pub cpu_ms: u64,
-    /// Context switches a second over the same time.
+    /// Voluntary context switches a second over the same time: how often it slept and was woken.
     pub switches_per_s: f64,
     /// Seconds over which these were taken.
     pub over_s: f64,

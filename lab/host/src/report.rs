@@ -130,7 +130,7 @@ fn table(text: &mut String, columns: &[Column], rows: &[&Row]) -> Result<()> {
 
 /// Nobody first, then the peers, then configuration alone, then ours.
 fn order(guard: &str) -> usize {
-    const ORDER: [&str; 10] = [
+    const ORDER: [&str; 11] = [
         "none",
         "earlyoom",
         "earlyoom-tuned",
@@ -141,6 +141,7 @@ fn order(guard: &str) -> usize {
         "mglru",
         "headroom",
         "headroom-mglru",
+        "headroom-unpausing",
     ];
     ORDER.iter().position(|name| *name == guard).unwrap_or(ORDER.len())
 }

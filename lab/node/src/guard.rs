@@ -54,8 +54,8 @@ impl Cost {
         Some(Self {
             at: clock::now(),
             cpu_ms: ticks * TICK_MS,
-            switches: field(&status, "voluntary_ctxt_switches")
-                + field(&status, "nonvoluntary_ctxt_switches"),
+            // Whom the probe took the core from was not asleep and is not woken.
+            switches: field(&status, "voluntary_ctxt_switches"),
             rss_kib: field(&status, "VmRSS"),
             anon_kib: field(&status, "RssAnon"),
         })

@@ -17,7 +17,9 @@
 //! Parallel jobs of one script, session or unit are jobs each, and wait one by one: what joins large
 //! processes is only a pipe that no third one shares.
 
+use super::admission::EARLY;
 use super::job::SMALLEST_JOB;
+use super::kinds::kind_of;
 use crate::action::Way;
 use crate::cgroup::Cgroup;
 use crate::policy::{Class, Policy};
@@ -71,8 +73,11 @@ pub(super) fn way(snapshot: &Snapshot, policy: &Policy, job: &Process) -> Way {
     }
     let pipeline = pipeline(snapshot, job);
     // Nothing but this one job: neither what must not wait nor a job that has a turn of its own.
+    let kind = |p: &Process| kind_of(p.command.as_bytes());
+    let is_sibling = |p: &Process| p.gives_back >= EARLY && kind(p) == kind(job);
     let is_of_it = |(at, p): (usize, &Process)| {
-        p.ending || (may_wait(snapshot, p) && (p.gives_back < SMALLEST_JOB || pipeline.has(at)))
+        let is_small = || p.gives_back < SMALLEST_JOB && !is_sibling(p);
+        p.ending || (may_wait(snapshot, p) && (pipeline.has(at) || is_small()))
     };
     let all = snapshot.processes.iter().enumerate().filter(|(_, p)| p.cgroup == cgroup);
     if all.into_iter().all(is_of_it) { Way::Freeze } else { Way::Stop }

@@ -14,7 +14,7 @@ use crate::snapshot::{Process, ProcessId, Snapshot, ZoneIndex};
 /// How often jobs are looked at while one grows or was just born, ...
 const SCAN_GROWING: Duration = Duration::from_millis(60);
 /// ... and how much less often for each that may go: looking at a thousand takes its time as well.
-const SCAN_EACH: Duration = Duration::from_micros(200);
+const SCAN_EACH: Duration = Duration::from_millis(1);
 /// How often while one waits and none grows.
 const SCAN_WAITING: Duration = Duration::from_millis(250);
 /// How often it is looked whether somebody waits for a paused job that could hold a lock.

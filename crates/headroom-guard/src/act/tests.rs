@@ -217,6 +217,26 @@ fn whoever_was_stopped_with_a_job_goes_on_with_it() {
 }
 
 #[test]
+fn one_that_was_stopped_ahead_waits_like_any_other() {
+    let mut own = Own::of(Command::new("sleep").arg("1000"));
+    let job = Process { id: own.id(), ..Process::default() };
+    own.hands.stop_ahead(&mut own.proc, &Process { in_foreground: true, ..job });
+    assert_eq!(own.hands.held.any(), None, "the shells above it first");
+    own.hands.stop_ahead(&mut own.proc, &job);
+    assert!(own.becomes(true));
+    assert_eq!(own.relieve(PAUSE), Some(Report::Signalled));
+    assert_eq!(own.relieve(THAW), Some(Report::Signalled));
+    assert!(own.goes_on());
+    assert_eq!(own.hands.held.any(), None);
+    // What follows may find that it must not wait.
+    own.hands.stop_ahead(&mut own.proc, &job);
+    assert!(own.becomes(true));
+    own.hands.leave_alone(&mut own.proc, job.id);
+    assert!(own.goes_on());
+    assert_eq!(own.hands.held.any(), None);
+}
+
+#[test]
 fn nobody_waits_with_a_job_that_could_not_be_paused() {
     let mut own = Own::of(Command::new("sleep").arg("1000"));
     let mut child = Own::of(Command::new("sleep").arg("1000"));

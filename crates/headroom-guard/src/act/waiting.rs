@@ -151,6 +151,20 @@ impl Hands {
         Report::Signalled
     }
 
+    /// Sends SIGSTOP ahead to one that [`Self::relieve`] is about to have wait: until the first of many stands
+    /// still some milliseconds pass, in which the others would take more. Whoever is in the foreground of
+    /// a terminal is left to its turn, since the shells above it must stand still before.
+    pub(crate) fn stop_ahead(&mut self, proc: &mut Proc, process: &Process) {
+        let in_turn = self.dry_run || process.in_foreground;
+        if in_turn || protect::at_weighing(proc, *process).protected {
+            return;
+        }
+        let Ok(target) = Target::open(proc, process.id) else { return };
+        if self.held.add(trial::Held::stopped(process.id, own::now())) && target.stop().is_err() {
+            self.held.remove(process.id);
+        }
+    }
+
     /// Goes the way of a pause and of its end on this very process, which is never stopped.
     pub(crate) fn rehearse(&mut self, proc: &mut Proc, snapshot: &Snapshot, own: &Process) {
         if self.held.add(trial::Held::stopped(own.id, own::now())) {

@@ -88,6 +88,37 @@ fn one_of_a_kind_whose_others_wait_is_stopped_before_it_grows() {
 }
 
 #[test]
+fn many_of_a_kind_that_begin_together_wait_while_they_are_small() {
+    let mut node = stack(10, true);
+    node.run(1);
+    let waits: Vec<_> = node.growers.iter().filter(|g| g.process.paused).collect();
+    let small = waits.iter().filter(|g| g.process.rss < SMALLEST_JOB).count();
+    assert!(small >= 5, "{small} of {}", waits.len());
+}
+
+#[test]
+fn who_is_known_to_stay_small_never_waits() {
+    let mut node = Node::new(shop());
+    node.policy.permissive_memory_management = true;
+    // Ten come, and ten more when those are gone; ten times what is guessed of one is not there.
+    let mut began_to_wait = Vec::new();
+    for first in [100, 200] {
+        for n in 0..10 {
+            let mut small = job(first + n, 4);
+            small.most = Kib::from_mib(12);
+            small.works = Some(Duration::from_secs(3));
+            small.process.id.start_ticks = node.snapshot.at.0 / 10_000_000;
+            node.growers.push(small);
+        }
+        node.run(20);
+        began_to_wait.push(counts(&node).0);
+    }
+    assert_eq!((node.finished.len(), node.slain()), (20, vec![]));
+    assert!(began_to_wait[0] > 0, "nothing is known of the first");
+    assert_eq!(began_to_wait[1], began_to_wait[0], "of the second it is");
+}
+
+#[test]
 fn a_pause_tells_of_the_zone_that_is_too_small() {
     let mut node = stack(3, true);
     node.policy.zones.push(Zone { cgroup: "limited.slice".into() });

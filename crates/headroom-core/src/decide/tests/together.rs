@@ -75,6 +75,16 @@ fn a_job_with_a_unit_of_its_own_is_frozen_and_others_are_stopped() {
 }
 
 #[test]
+fn one_of_many_in_a_unit_is_not_frozen_with_the_others_while_all_are_small() {
+    let mut node = node([]);
+    (100..106).for_each(|pid| node.of(pid).cgroup = Cgroup::of(UNIT));
+    node.run(1);
+    assert!(node.of(105).paused && node.of(105).rss < SMALLEST_JOB);
+    assert_eq!(node.ways(105), [Way::Stop]);
+    assert!(!node.of(100).paused, "the oldest runs");
+}
+
+#[test]
 fn nothing_is_frozen_that_holds_what_must_not_wait() {
     let essential = || {
         let mut essential = still(300, Class::Essential, 5);

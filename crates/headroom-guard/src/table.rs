@@ -145,6 +145,11 @@ impl Table {
         }
     }
 
+    /// Somebody was stopped or let go on: the next scan looks at who stands still as well.
+    pub(crate) fn look_at_all(&mut self) {
+        self.turns.look_at_all();
+    }
+
     /// Takes in that a process carries a new value.
     pub(crate) fn note_score(snapshot: &mut Snapshot, id: ProcessId, value: i16) {
         if let Ok(at) = place(snapshot, id.pid)
@@ -374,7 +379,7 @@ impl Table {
         self.pids.sort_unstable();
         self.next_processes.clear();
         self.next_memos.clear();
-        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot) };
+        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot, now) };
         if all {
             self.threads.clear();
             (self.malformed, self.forbidden) = (0, 0);

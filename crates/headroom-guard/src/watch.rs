@@ -322,16 +322,22 @@ impl Watch {
                     self.state.report(with, report, own::now());
                 }
             }
-            Action::LetGo { id } => self.hands.let_go(&mut self.senses.proc, id),
+            Action::LetGo { id } => {
+                self.hands.let_go(&mut self.senses.proc, id);
+                self.senses.table.look_at_all();
+            }
             Action::Relieve(verdict) => {
                 let report = self.senses.look_again(&self.policy, &verdict);
-                let Senses { proc, snapshot, readiness, .. } = &mut self.senses;
+                let Senses { proc, snapshot, readiness, table, .. } = &mut self.senses;
                 let waiter = (!readiness.is_out(snapshot.at)).then_some(&self.waiter);
                 let hands = || self.hands.relieve(proc, waiter, &verdict, snapshot);
                 let report = report.or_else(hands);
                 let now = own::now();
                 let sent = if self.hands.sent > self.woken { self.hands.sent } else { now };
                 let is_pause = matches!(verdict.relief, Relief::Pause { .. });
+                if is_pause || matches!(verdict.relief, Relief::Thaw { .. }) {
+                    table.look_at_all();
+                }
                 let has_failed = matches!(report, Some(Report::Refused | Report::Vanished));
                 if let Some(process) = verdict.process.filter(|_| is_pause && has_failed) {
                     self.hands.leave_alone(proc, process.id);

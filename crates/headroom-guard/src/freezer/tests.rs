@@ -57,7 +57,7 @@ impl OwnUnit {
     /// Asks until a busy machine has done it in time.
     fn freeze(&mut self, freezer: &Freezer) {
         let id = self.id();
-        assert!((0..200).any(|_| {
+        assert!((0..1000).any(|_| {
             thread::sleep(Duration::from_millis(5));
             freezer.freeze(id)
         }));

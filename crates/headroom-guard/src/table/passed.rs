@@ -1,6 +1,8 @@
 //! Who need not be looked at before a choice: what is read then is what a storm waits for.
 
-use headroom_core::snapshot::{Process, Snapshot};
+use std::time::Duration;
+
+use headroom_core::snapshot::{Moment, Process, Snapshot};
 use headroom_core::units::Kib;
 
 use super::LEAST_ROOM;
@@ -8,6 +10,12 @@ use super::LEAST_ROOM;
 /// So many of the largest who may go are looked at, and so many of the others in turn.
 pub(super) const LARGEST: usize = 512;
 pub(super) const IN_TURN: usize = 128;
+/// Who is paused, or has less than this and ...
+const SMALL: Kib = Kib::from_mib(2);
+/// ... is older than this, stands still, ...
+const GREW_UP: Duration = Duration::from_secs(2);
+/// ... and is looked at this often.
+const STANDS_STILL: Duration = Duration::from_millis(250);
 
 /// Whose turn it is among very many.
 #[derive(Debug)]
@@ -16,21 +24,32 @@ pub(super) struct Turns {
     sizes: Vec<u64>,
     /// Up to which pid those who are not of the largest have had their turn.
     after: i32,
+    /// When those who stand still are looked at again.
+    still_again: Moment,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { sizes: Vec::with_capacity(LEAST_ROOM), after: 0 }
+        Self { sizes: Vec::with_capacity(LEAST_ROOM), after: 0, still_again: Moment::default() }
+    }
+
+    /// Somebody was stopped or let go on: all are looked at next.
+    pub(super) fn look_at_all(&mut self) {
+        self.still_again = Moment::default();
     }
 
     /// Who need not be looked at before a choice.
-    pub(super) fn next(&mut self, snapshot: &Snapshot) -> Passed {
+    pub(super) fn next(&mut self, snapshot: &Snapshot, now: Moment) -> Passed {
+        let still = (now < self.still_again).then_some(now);
+        if still.is_none() {
+            self.still_again = now.after(STANDS_STILL);
+        }
         let who_may_go = || snapshot.processes.iter().filter(|p| p.class.may_be_slain());
         self.sizes.clear();
         self.sizes.extend(who_may_go().map(|p| p.gives_back.0));
         let leaner = self.sizes.len().saturating_sub(LARGEST);
         if leaner <= IN_TURN {
-            return Passed::Others { leaner_than: Kib::ZERO, turn: (0, 0) };
+            return Passed::Others { leaner_than: Kib::ZERO, turn: (0, 0), still };
         }
         let leaner_than = Kib(*self.sizes.select_nth_unstable(leaner).1);
         let after = self.after;
@@ -38,7 +57,7 @@ impl Turns {
         let last = turn.by_ref().take(IN_TURN).last().map_or(0, |p| p.id.pid);
         // After the last of them it is the first one's turn again.
         self.after = turn.next().map_or(0, |_| last);
-        Passed::Others { leaner_than, turn: (after, last) }
+        Passed::Others { leaner_than, turn: (after, last), still }
     }
 }
 
@@ -53,15 +72,22 @@ pub(super) enum Passed {
         leaner_than: Kib,
         /// After which pid, and up to which, they have their turn.
         turn: (i32, i32),
+        /// Now, where those who stand still are not looked at either.
+        still: Option<Moment>,
     },
 }
 
 impl Passed {
-    pub(super) const fn passes(self, process: &Process) -> bool {
-        let Self::Others { leaner_than, turn: (after, last) } = self else { return false };
+    pub(super) fn passes(self, process: &Process) -> bool {
+        let Self::Others { leaner_than, turn: (after, last), still } = self else { return false };
+        if process.is_worker {
+            return false;
+        }
         let pid = process.id.pid;
-        let is_lean = process.gives_back.0 < leaner_than.0 && !process.is_worker;
-        let may_go = process.class.may_be_slain() || process.is_worker;
-        !may_go || (is_lean && !(after < pid && pid <= last))
+        let is_lean = process.gives_back < leaner_than && !(after < pid && pid <= last);
+        let stands_still = still.is_some_and(|now| {
+            process.paused || (process.gives_back < SMALL && process.age(now) >= GREW_UP)
+        });
+        !process.class.may_be_slain() || is_lean || stands_still
     }
 }

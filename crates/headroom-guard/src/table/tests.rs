@@ -99,7 +99,7 @@ fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_tu
     snapshot.processes.push(of_size(9000, Class::Essential, 500));
     let mut looked_at = vec![0; 2000];
     for _ in 0..13 {
-        let passed = turns.next(&snapshot);
+        let passed = turns.next(&snapshot, Moment(1_000_000_000));
         for (process, count) in snapshot.processes.iter().zip(&mut looked_at) {
             *count += u32::from(!passed.passes(process));
         }
@@ -109,6 +109,33 @@ fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_tu
     }
     assert!(looked_at[..500].iter().all(|count| *count == 13));
     assert!(looked_at.iter().all(|count| *count > 0), "each has its turn");
+}
+
+#[test]
+fn who_stands_still_is_looked_at_four_times_a_second_and_at_once_after_a_stop() {
+    let began = Moment(100_000_000_000);
+    let mut waits = of_size(10, Class::Expendable, 50);
+    waits.paused = true;
+    let shell = of_size(11, Class::Expendable, 1);
+    let mut newborn = of_size(12, Class::Expendable, 1);
+    newborn.id.start_ticks = began.0 / 10_000_000;
+    let runs = of_size(13, Class::Expendable, 50);
+    let snapshot = Snapshot { processes: vec![waits, shell, newborn, runs], ..Snapshot::default() };
+    let mut turns = Turns::new();
+    let mut looked_at = [0; 4];
+    let mut look = |turns: &mut Turns, ms: u64| {
+        let passed = turns.next(&snapshot, began.after(Duration::from_millis(ms)));
+        for (process, count) in snapshot.processes.iter().zip(&mut looked_at) {
+            *count += i32::from(!passed.passes(process));
+        }
+        looked_at
+    };
+    (0..20).for_each(|nth| {
+        look(&mut turns, 50 * nth);
+    });
+    assert_eq!(look(&mut turns, 1000), [5, 5, 21, 21]);
+    turns.look_at_all();
+    assert_eq!(look(&mut turns, 1010), [6, 6, 22, 22]);
 }
 
 #[test]

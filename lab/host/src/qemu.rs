@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use lab_facts::{FACTS, FAILED, SAYS, TOUR};
 use serde::de::DeserializeOwned;
 
-use crate::image::Image;
+use crate::image::{Image, Kernel};
 use crate::progress::say;
 use crate::settings::Run;
 
@@ -107,7 +107,7 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
         format!("file={},format=raw,if=virtio,cache=unsafe,{more}", path.display())
     };
     let mut words = format!(
-        "root=/dev/vda rw console=ttyS0 psi=1 quiet mitigations=off log_buf_len=4M lab.guard={} \
+        "root=/dev/vda rw console=ttyS0 panic=-1 psi=1 quiet mitigations=off log_buf_len=4M lab.guard={} \
          lab.scenario={} lab.policy={} lab.hold={} lab.rate={} lab.swap={}",
         run.guard,
         run.scenario,
@@ -123,7 +123,7 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
     // A node must not outlive whoever waits for it.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none"]);
-    command.args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"]);
+    command.args(["-accel", "tcg,thread=single", "-cpu", cpu(machine.kernel), "-smp", "1"]);
     command.args(["-icount", &format!("shift={},sleep=on", machine.shift)]);
     command.args(["-m", &machine.mem_mib.to_string(), "-rtc", &format!("base={CLOCK},clock=vm")]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
@@ -137,6 +137,15 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
     command.args(["-serial", &format!("file:{}", console.display()), "-serial", "stdio"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr_to(console));
     command
+}
+
+/// The processor. Kernels since 6.4 take slabs by CMPXCHG16B where the processor has it, whose flags qemu 7.2
+/// (target/i386/tcg/mem_helper.c) loses when an interrupt comes right after it: such a kernel dies within a second.
+const fn cpu(kernel: Kernel) -> &'static str {
+    match kernel {
+        Kernel::Stable => "max",
+        Kernel::Backports => "max,-cx16",
+    }
 }
 
 /// Qemu's own complaints stand beside the console's text.

@@ -139,8 +139,8 @@ fn command(image: &Image, run: &Run, disks: &Disks<'_>, console: &Path) -> Comma
     command
 }
 
-/// The processor. Kernels since 6.4 take slabs by CMPXCHG16B where the processor has it, whose flags qemu 7.2
-/// (target/i386/tcg/mem_helper.c) loses when an interrupt comes right after it: such a kernel dies within a second.
+/// The processor. The kernel of the backports (6.12) takes slabs by CMPXCHG16B where the processor has it, and dies
+/// within a second of qemu 7.2: by its panic the flags that the instruction left are garbage. Without it, it boots.
 const fn cpu(kernel: Kernel) -> &'static str {
     match kernel {
         Kernel::Stable => "max",

@@ -13,6 +13,7 @@ struct Place {
     ini: &'static [&'static str],
 }
 
+/// As the packages of Debian, Red Hat, Remi, cPanel's EasyApache 4, Plesk and Docker's php image have them.
 const PLACES: [Place; 6] = [
     Place {
         main: "/etc/php/*/fpm/php-fpm.conf",

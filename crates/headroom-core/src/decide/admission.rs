@@ -9,8 +9,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::job::{ASK_AGAIN, Job, Left, MANY, SMALLEST_JOB, Turn, is_young};
-use super::kinds::{JobRun, Kinds, kind_of};
+use super::job::{ASK_AGAIN, EARLY, Job, Left, MANY, SMALLEST_JOB, Turn, is_young};
+use super::kinds::{Counts, JobRun, Kinds, kind_of};
 use super::together::pipeline;
 use crate::action::{Because, Measured};
 use crate::policy::{Class, Thresholds};
@@ -19,8 +19,6 @@ use crate::units::Kib;
 
 /// What a small, young process may grow to before it is looked at for itself.
 const SMALL_NEED: Kib = Kib::from_mib(16);
-/// Where many of a kind begin together, they are jobs from this on.
-pub(super) const EARLY: Kib = Kib::from_mib(8);
 /// What has less is a shell that waits for the job and not the job.
 const WORTH_COUNTING: Kib = Kib::from_mib(2);
 /// That many of them at the most are reckoned with.
@@ -199,6 +197,7 @@ impl Admission {
         jobs.retain(|job| {
             let alive = find(snapshot, job.process.id).is_some_and(|p| !p.ending);
             if !alive {
+                // A small one whose end somebody else brought about tells nothing.
                 let cut_short = job.process.asked_to_end || job.held_since.is_some();
                 if !job.slain && (job.peak >= SMALLEST_JOB || !cut_short) {
                     kinds.learn(job.kind, job.peak);
@@ -337,9 +336,9 @@ fn is_small(process: &Process, now: Moment) -> bool {
 /// begin together: the less they have when they begin to wait, the more of them run beside each other.
 fn see_siblings(jobs: &mut Vec<Job>, kinds: &Kinds, snapshot: &Snapshot) {
     let now = snapshot.at;
-    let mut many = Together::default();
+    let mut born = Counts::default();
     for process in snapshot.processes.iter().filter(|p| p.gives_back >= EARLY && is_young(p, now)) {
-        many.add(kind_of(process.command.as_bytes()));
+        born.add(kind_of(process.command.as_bytes()));
     }
     for process in snapshot.processes.iter().filter(|p| is_small(p, now)) {
         let is_free = process.id.pid != snapshot.own_pid && !process.paused;
@@ -353,27 +352,11 @@ fn see_siblings(jobs: &mut Vec<Job>, kinds: &Kinds, snapshot: &Snapshot) {
         // What they took before tells more than that they are many.
         let is_one = match kinds.peak(job.kind) {
             Some(peak) => peak >= SMALLEST_JOB,
-            None => many.are(job.kind),
+            None => born.of(job.kind) >= MANY,
         };
         if is_one || jobs.iter().any(|other| other.kind == job.kind) {
             jobs.push(job);
         }
-    }
-}
-
-/// How many of each kind begin together, for as many kinds as there is room for.
-#[derive(Default)]
-struct Together([(u64, usize); 16]);
-
-impl Together {
-    fn add(&mut self, kind: u64) {
-        if let Some((known, count)) = self.0.iter_mut().find(|(k, n)| *k == kind || *n == 0) {
-            (*known, *count) = (kind, *count + 1);
-        }
-    }
-
-    fn are(&self, kind: u64) -> bool {
-        self.0.iter().any(|(known, count)| *known == kind && *count >= MANY)
     }
 }
 

@@ -16,7 +16,10 @@ const UNKNOWN_NEED: Kib = Kib::from_mib(64);
 /// One of so many of its kind that none of them shows yet what they take: at least this, so that as little as
 /// possible lies with those that will wait.
 const UNKNOWN_NEED_OF_MANY: Kib = Kib::from_mib(96);
+/// So many of a kind are many, ...
 pub(super) const MANY: usize = 4;
+/// ... and where they begin together, they are jobs from this size on.
+pub(super) const EARLY: Kib = Kib::from_mib(8);
 /// A job that has stopped growing may still need this much.
 const SETTLED_NEED: Kib = Kib::from_mib(4);
 /// More than this is growth and not noise.

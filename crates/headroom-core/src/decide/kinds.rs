@@ -60,6 +60,22 @@ impl Kinds {
     }
 }
 
+/// How many there are of each kind, for as many kinds as it has places.
+#[derive(Default)]
+pub(super) struct Counts([(u64, usize); 16]);
+
+impl Counts {
+    pub(super) fn add(&mut self, kind: u64) {
+        if let Some((known, count)) = self.0.iter_mut().find(|(k, n)| *k == kind || *n == 0) {
+            (*known, *count) = (kind, *count + 1);
+        }
+    }
+
+    pub(super) fn of(&self, kind: u64) -> usize {
+        self.0.iter().find(|(known, _)| *known == kind).map_or(0, |(_, count)| *count)
+    }
+}
+
 /// What the next job of a kind is expected to take: it rises at once and falls slowly.
 #[must_use]
 pub fn expected_peak(known: Kib, latest: Kib) -> Kib {

@@ -17,8 +17,7 @@
 //! Parallel jobs of one script, session or unit are jobs each, and wait one by one: what joins large
 //! processes is only a pipe that no third one shares.
 
-use super::admission::EARLY;
-use super::job::SMALLEST_JOB;
+use super::job::{EARLY, SMALLEST_JOB};
 use super::kinds::kind_of;
 use crate::action::Way;
 use crate::cgroup::Cgroup;

@@ -10,11 +10,11 @@ use super::LEAST_ROOM;
 /// So many of the largest who may go are looked at, and so many of the others in turn.
 pub(super) const LARGEST: usize = 512;
 pub(super) const IN_TURN: usize = 128;
-/// Who is paused, or has less than this and ...
+/// Who is paused stands still, and who has less than this ...
 const SMALL: Kib = Kib::from_mib(2);
-/// ... is older than this, stands still, ...
-const GREW_UP: Duration = Duration::from_secs(2);
-/// ... and is looked at this often.
+/// ... at this age, as the shell above a job does.
+const SMALL_FOR: Duration = Duration::from_secs(2);
+/// Who stands still is looked at this often.
 const STANDS_STILL: Duration = Duration::from_millis(250);
 
 /// Whose turn it is among very many.
@@ -86,7 +86,7 @@ impl Passed {
         let pid = process.id.pid;
         let is_lean = process.gives_back < leaner_than && !(after < pid && pid <= last);
         let stands_still = still.is_some_and(|now| {
-            process.paused || (process.gives_back < SMALL && process.age(now) >= GREW_UP)
+            process.paused || (process.gives_back < SMALL && process.age(now) >= SMALL_FOR)
         });
         !process.class.may_be_slain() || is_lean || stands_still
     }

@@ -6,6 +6,10 @@
 //! as anybody is in there who has one, and answers in `holders` in its own runtime directory. Both
 //! are small files of fixed size in memory, written in one call and never renamed, so that neither
 //! program waits for the other, and the guard needs no answer: an old, torn or missing one is none.
+//!
+//! Beside `held` the guard writes `served`: which threads of a database serve the connections of whom it
+//! stopped. It may look into another program's threads, the agent may not. The database itself tells what a
+//! thread does, but not for whom.
 
 pub use headroom_core::snapshot::Holding;
 use headroom_core::snapshot::{Moment, ProcessId};
@@ -194,6 +198,79 @@ impl Holders {
     }
 }
 
+/// The guard's other file: whose connections which threads serve.
+pub const SERVED: &str = "served";
+/// Threads that one stopped process can have serve it.
+pub const MOST_THREADS: usize = 4;
+/// Bytes of one line: pid, start time, the stop it speaks of, the threads.
+const SERVED_LINE: usize = 24 + 4 * MOST_THREADS;
+/// Bytes of [`SERVED`]: mark, sum of all that follows it, number of lines, the lines.
+pub const SERVED_LEN: usize = 16 + MOST_TOLD * SERVED_LINE;
+const SERVED_MARK: [u8; 4] = *b"HRS1";
+
+/// The threads that serve a stopped process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Whom.
+    pub id: ProcessId,
+    /// Which stop it was found at, as [`Held::since`] says.
+    pub since: Moment,
+    /// All of them, by the pids that the kernel gave them; zeroes follow.
+    pub threads: [i32; MOST_THREADS],
+}
+
+impl Served {
+    /// The bytes of the whole file; what it has no room for is left out.
+    #[must_use]
+    pub fn encode(lines: &[Self]) -> [u8; SERVED_LEN] {
+        let mut bytes = [0; SERVED_LEN];
+        let mut count: u64 = 0;
+        for (served, line) in lines.iter().zip(bytes[16..].chunks_mut(SERVED_LINE)) {
+            line[..8].copy_from_slice(&i64::from(served.id.pid).to_le_bytes());
+            line[8..16].copy_from_slice(&served.id.start_ticks.to_le_bytes());
+            line[16..24].copy_from_slice(&served.since.0.to_le_bytes());
+            for (thread, place) in served.threads.iter().zip(line[24..].chunks_mut(4)) {
+                place.copy_from_slice(&thread.to_le_bytes());
+            }
+            count += 1;
+        }
+        bytes[8..16].copy_from_slice(&count.to_le_bytes());
+        let sum = crc32fast::hash(&bytes[8..]);
+        bytes[..4].copy_from_slice(&SERVED_MARK);
+        bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// All that a file of this form says; nothing when it is torn or of another form.
+    #[must_use]
+    pub fn all(file: &[u8]) -> Vec<Self> {
+        Self::lines(file).unwrap_or_default()
+    }
+
+    fn lines(file: &[u8]) -> Option<Vec<Self>> {
+        let file = file.get(..SERVED_LEN)?;
+        let sum = u32::from_le_bytes(field(file, 4)?);
+        if file.get(..4)? != SERVED_MARK || crc32fast::hash(file.get(8..)?) != sum {
+            return None;
+        }
+        let count = usize::try_from(u64::from_le_bytes(field(file, 8)?)).ok()?;
+        let mut lines = Vec::new();
+        for line in file.get(16..)?.chunks_exact(SERVED_LINE).take(count) {
+            let mut threads = [0; MOST_THREADS];
+            for (at, thread) in threads.iter_mut().enumerate() {
+                *thread = i32::from_le_bytes(field(line, 24 + 4 * at)?);
+            }
+            let pid = i32::try_from(i64::from_le_bytes(field(line, 0)?)).ok()?;
+            lines.push(Self {
+                id: ProcessId { pid, start_ticks: u64::from_le_bytes(field(line, 8)?) },
+                since: Moment(u64::from_le_bytes(field(line, 16)?)),
+                threads,
+            });
+        }
+        Some(lines)
+    }
+}
+
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }
@@ -248,6 +325,30 @@ mod tests {
         }
         assert_eq!(Holders::decode(&whole[..HOLDERS_LEN - 1]), None);
         assert_eq!(Holders::decode(&[]), None);
+    }
+
+    #[test]
+    fn who_is_served_is_read_as_it_was_written_and_torn_is_nobody() {
+        let served = |pid| Served {
+            id: ProcessId { pid, start_ticks: 9 },
+            since: Moment(5),
+            threads: [pid + 1, 0, 0, 0],
+        };
+        let all: Vec<_> = (1..=100).map(served).collect();
+        assert_eq!(
+            Served::all(&Served::encode(&all)),
+            all[..MOST_TOLD],
+            "as many as there is room for"
+        );
+        let whole = Served::encode(&all[..2]);
+        assert_eq!(Served::all(&whole), all[..2]);
+        for at in 0..100 {
+            let mut torn = whole;
+            torn[at] ^= 0x40;
+            assert_eq!(Served::all(&torn), [], "byte {at}");
+        }
+        assert_eq!(Served::all(&whole[1..]), []);
+        assert_eq!(Served::all(&[]), []);
     }
 
     #[test]

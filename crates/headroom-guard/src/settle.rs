@@ -85,6 +85,7 @@ impl Stage<'_> {
         let held = Held { connected: true, ..Held::stopped(id, own::now()) };
         trials.look(&mut senses.proc, [held].iter(), &mut senses.snapshot);
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
+        trials.ask_who_serves([held].iter(), &senses.snapshot);
         let proc = &mut senses.proc;
         let _no_connection = proc.has_connection(pid);
         let _runs = proc.doing(pid);

@@ -215,7 +215,12 @@ impl Watch {
         let users = paths::under(&options.root, "/etc/passwd");
         let users = std::fs::read_to_string(users).unwrap_or_default();
         let agent = uid_of(&users, paths::AGENT_USER);
-        let trials = Trials::new(paths::agent_dir(&options.runtime_dir), agent, &options.root);
+        let mut trials = Trials::new(paths::agent_dir(&options.runtime_dir), agent, &options.root);
+        if !dry_run && let Err(error) = trials.tell_who_serves(&options.root, &options.runtime_dir)
+        {
+            let instead = "the agent finds out more slowly what a paused job holds in a database";
+            lacking.push(missing("whom a database's threads serve", error, instead));
+        }
         let log = open_log(options, &senses, &waiter, lacking);
         let locked = !dry_run && protect_itself(&mut senses, lacking);
         let started = wall_clock_ms();

@@ -1,6 +1,7 @@
 //! Pauses on trial: what the agent, the kernel's file locks and the shop's own workers say about stopped
 //! jobs that could hold a lock. Looked at only while there is one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use headroom_api::trial::{HOLDERS, HOLDERS_LEN, Held, Holders};
@@ -10,8 +11,10 @@ use headroom_sys::file::read_from;
 use headroom_sys::proc::{Doing, Proc};
 
 use file_locks::FileLocks;
+use served::Servants;
 
 mod file_locks;
+mod served;
 
 /// Workers that are watched; a shop with more has its first ones watched.
 const MOST_WORKERS: usize = 128;
@@ -36,6 +39,7 @@ pub(crate) struct Trials {
     /// Who may: root does, and this user.
     agent: Option<u32>,
     file_locks: Option<FileLocks>,
+    servants: Option<Servants>,
     buffer: Box<[u8]>,
     held: Vec<Held>,
     waiting: Vec<Waiting>,
@@ -46,11 +50,30 @@ impl Trials {
         Self {
             // Without a thread nobody is known to wait for a file.
             file_locks: FileLocks::start(root).ok(),
+            servants: None,
             answers: answers.join(HOLDERS),
             agent,
             buffer: vec![0; HOLDERS_LEN].into(),
             held: Vec::with_capacity(headroom_api::trial::MOST_HELD),
             waiting: Vec::with_capacity(MOST_WORKERS),
+        }
+    }
+
+    /// Has the agent told, by a file in the guard's runtime directory, which threads of a database serve whom
+    /// this guard stops.
+    pub(crate) fn tell_who_serves(&mut self, root: &Path, runtime_dir: &Path) -> io::Result<()> {
+        self.servants = Some(Servants::start(root, runtime_dir)?);
+        Ok(())
+    }
+
+    /// Has it found out who serves those whose pause is on trial. Waits for nothing and never allocates.
+    pub(crate) fn ask_who_serves<'h>(
+        &self,
+        held: impl Iterator<Item = &'h Held>,
+        snapshot: &Snapshot,
+    ) {
+        if let Some(servants) = &self.servants {
+            servants.find(held, snapshot);
         }
     }
 

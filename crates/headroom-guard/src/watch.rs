@@ -222,6 +222,7 @@ impl Watch {
             let Self { hands, senses, state, .. } = self;
             hands.keep_waiting(&mut senses.proc, |id| state.holds(id));
         }
+        self.trials.ask_who_serves(self.hands.on_trial(), &self.senses.snapshot);
         self.hands.keep_only(|id| self.state.awaits(id));
         self.recorder.look_back(&mut self.state, &self.senses.snapshot);
         self.senses.hold_ready();

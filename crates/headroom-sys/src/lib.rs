@@ -20,6 +20,7 @@ pub mod proc;
 pub mod process;
 pub mod psi;
 pub mod signals;
+pub mod sockets;
 pub mod terminal;
 pub mod wait;
 

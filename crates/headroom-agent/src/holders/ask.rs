@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headroom_core::snapshot::Moment;
 use headroom_sys::own;
+use mysql_async::prelude::FromRow;
 use tokio::time::{Instant, timeout};
 
 use super::seen::{Doing, Kind, Seen, Thread, Ticket, Tickets};
@@ -20,9 +21,15 @@ const INNODB: Duration = Duration::from_millis(120);
 /// Threads that are no client's.
 const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"];
 
-const THREADS: &str = "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
-     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER \
-     FROM information_schema.PROCESSLIST";
+/// With the kernel's number for each, and as servers before 10.0.14 have it.
+const THREADS: [&str; 2] = [
+    "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
+     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER, \
+     CAST(TID AS UNSIGNED) FROM information_schema.PROCESSLIST",
+    "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
+     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER, \
+     CAST(0 AS UNSIGNED) FROM information_schema.PROCESSLIST",
+];
 /// With the age of each, and as older servers have it.
 const TICKETS: [&str; 2] = [
     "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE, LOCK_TIME_MS FROM information_schema.METADATA_LOCK_INFO",
@@ -67,6 +74,8 @@ impl From<DbError> for AskError {
 /// The connection.
 pub(super) struct Asker {
     server: Server,
+    /// How the server tells what its threads do.
+    threads: &'static str,
     /// How the server tells who has which metadata lock, if it does.
     tickets: Option<&'static str>,
     innodb: Option<(Instant, Vec<u64>, Vec<u64>)>,
@@ -85,8 +94,9 @@ impl Asker {
             }
             // What nobody waits for any more must not go on either.
             server.run("SET SESSION max_statement_time = 0.25", CONNECTING).await?;
-            let tickets = tickets_question(&mut server).await?;
-            Ok(Self { server, tickets, innodb: None })
+            let threads = understood::<Row>(&mut server, &THREADS).await?.unwrap_or(THREADS[1]);
+            let tickets = understood::<TicketRow>(&mut server, &TICKETS).await?;
+            Ok(Self { server, threads, tickets, innodb: None })
         };
         timeout(CONNECTING, connecting).await.unwrap_or(Err(AskError::TooLate))
     }
@@ -104,7 +114,7 @@ impl Asker {
     async fn ask_all(&mut self) -> Result<Seen, AskError> {
         let asked = own::now();
         let own = u64::from(self.server.own_id());
-        let threads: Vec<Row> = self.server.rows(THREADS).await?;
+        let threads: Vec<Row> = self.server.rows(self.threads).await?;
         let threads = threads.into_iter().filter(|row| row.0 != own);
         let threads = threads.filter_map(|row| thread(asked, &row)).collect();
         let tickets = match self.tickets {
@@ -125,15 +135,19 @@ impl Asker {
     }
 }
 
-/// Number, command, state, microseconds, statement, user.
-type Row = (u64, String, String, u64, u64, String);
+/// Number, command, state, microseconds, statement, user, the kernel's number.
+type Row = (u64, String, String, u64, u64, String, u64);
 
 /// Thread, mode, kind, age in milliseconds.
 type TicketRow = (u64, String, String, Option<u64>);
 
-async fn tickets_question(server: &mut Server) -> Result<Option<&'static str>, DbError> {
-    for question in TICKETS {
-        match server.rows::<TicketRow>(question).await {
+/// The first of these questions that the server understands, if it does any.
+async fn understood<R: FromRow + Send + 'static>(
+    server: &mut Server,
+    questions: &[&'static str],
+) -> Result<Option<&'static str>, DbError> {
+    for question in questions {
+        match server.rows::<R>(question).await {
             Ok(_) => return Ok(Some(question)),
             Err(DbError::Said(mysql_async::Error::Server(error)))
                 if matches!(error.code, UNKNOWN_TABLE | UNKNOWN_COLUMN) => {}
@@ -144,7 +158,7 @@ async fn tickets_question(server: &mut Server) -> Result<Option<&'static str>, D
 }
 
 fn thread(asked: Moment, row: &Row) -> Option<Thread> {
-    let (id, command, state, micros, query, user) = row;
+    let (id, command, state, micros, query, user, tid) = row;
     if user == "system user" || NO_CLIENTS.iter().any(|name| command.starts_with(name)) {
         return None;
     }
@@ -155,7 +169,8 @@ fn thread(asked: Moment, row: &Row) -> Option<Thread> {
     };
     // The clock was read before the server measured: if anything this is too early.
     let active = Moment(asked.0.saturating_sub(micros.saturating_mul(1000)));
-    Some(Thread { id: *id, doing, active, query: *query })
+    let tid = i32::try_from(*tid).ok().filter(|tid| *tid != 0);
+    Some(Thread { id: *id, tid, doing, active, query: *query })
 }
 
 fn tickets(asked: Moment, rows: Vec<TicketRow>) -> Tickets {

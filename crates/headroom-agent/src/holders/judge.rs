@@ -13,6 +13,10 @@ const GRAIN_NS: u64 = 2_000_000;
 
 /// What is held by a process; `None` when that cannot be told, or not yet.
 pub(crate) fn judge(seen: &Seen, past: &Past, stop: &Stop) -> Option<Holding> {
+    // Of whoever is known by its threads there is nothing to suspect.
+    if stop.served_by(seen).is_some() {
+        return suspect(seen, past, stop);
+    }
     let is_young = seen.asked.0.saturating_sub(stop.since.0) < PONDERED_NS;
     suspect(seen, past, stop).filter(|holding| *holding == Holding::Nothing || !is_young)
 }
@@ -44,6 +48,8 @@ struct Case<'a> {
     seen: &'a Seen,
     past: &'a Past,
     stop: &'a Stop,
+    /// The threads that serve it, where they are known.
+    own: Option<Vec<&'a Thread>>,
     /// Who waits, and for what.
     waiters: Vec<(u64, Kind)>,
     /// What somebody has all of who gets on and is not the process's.
@@ -57,7 +63,8 @@ impl<'a> Case<'a> {
             _ => None,
         });
         let waiters: Vec<_> = waiters.collect();
-        let mut case = Self { seen, past, stop, waiters, explained: Vec::new() };
+        let own = stop.served_by(seen);
+        let mut case = Self { seen, past, stop, own, waiters, explained: Vec::new() };
         if !case.waiters.is_empty() {
             let gets_on = |t: &&Thread| !matches!(t.doing, Doing::Waits(_)) && !case.may_serve(t);
             let tickets = seen.threads.iter().filter(gets_on).flat_map(|t| case.tickets(t.id));
@@ -68,6 +75,9 @@ impl<'a> Case<'a> {
 
     /// Whether that connection may be the process's.
     fn may_serve(&self, thread: &Thread) -> bool {
+        if let Some(own) = &self.own {
+            return own.iter().any(|of_it| of_it.id == thread.id);
+        }
         if self.past.serves_another(thread, self.stop) {
             return false;
         }

@@ -146,6 +146,12 @@ async fn answer_once(
     let Some(seen) = asked else { return (Holders::at(before), false) };
     // Whoever goes on meanwhile has new things sent, and would be taken for somebody else.
     stops = still::remaining(proc, stops, &watch.connected());
+    for served in watch.served() {
+        let is_of_it = |stop: &&mut Stop| stop.id == served.id && stop.since == served.since;
+        if let Some(stop) = stops.iter_mut().find(is_of_it) {
+            stop.threads = Some(served.threads);
+        }
+    }
     stops.sort_by_key(|stop| std::cmp::Reverse(stop.since));
     past.learn(&seen, &stops);
     let mut holders = Holders::at(seen.asked);

@@ -1,4 +1,5 @@
-//! What is remembered from question to question, to tell whose a connection cannot be. Pure.
+//! What is remembered from question to question, to tell whose a connection cannot be where the guard does
+//! not say whose it is. Pure.
 //!
 //! A stopped process sends nothing. So whatever thread of the database was given something new to do
 //! after the stop serves somebody else, and for good, since a connection has one owner. What is known
@@ -12,6 +13,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use headroom_api::trial::MOST_THREADS;
 use headroom_core::snapshot::{Moment, ProcessId};
 
 use super::seen::{Doing, Seen, Thread};
@@ -31,9 +33,18 @@ pub(crate) struct Stop {
     pub(crate) since: Moment,
     /// Since this moment at the latest it stands still.
     pub(crate) still: Moment,
+    /// The threads of the server that serve it, zeroes left out, as the guard found them.
+    pub(crate) threads: Option<[i32; MOST_THREADS]>,
 }
 
 impl Stop {
+    /// The threads that serve it, if all of them are there to be looked at.
+    pub(crate) fn served_by<'s>(&self, seen: &'s Seen) -> Option<Vec<&'s Thread>> {
+        let tids = self.threads.as_ref()?.iter().filter(|tid| **tid != 0);
+        let of = |tid: &i32| seen.threads.iter().find(|thread| thread.tid == Some(*tid));
+        tids.map(of).collect()
+    }
+
     /// From then on the server has begun with all that it was sent by the process.
     const fn picked_up(&self) -> Moment {
         Moment(self.still.0.saturating_add(PICKED_UP_NS))

@@ -9,6 +9,8 @@ use headroom_core::snapshot::Moment;
 pub(crate) struct Thread {
     /// Its number, given out in rising order.
     pub(crate) id: u64,
+    /// The pid that the kernel gave the thread; `None` when the server does not tell.
+    pub(crate) tid: Option<i32>,
     /// What it does.
     pub(crate) doing: Doing,
     /// No earlier than this its statement began, or, when it is asleep, its last one ended.

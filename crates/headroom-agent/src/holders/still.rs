@@ -15,7 +15,7 @@ const UNSEEN_NS: u64 = 20_000_000;
 /// The guard says since when it stands still, and waits for that. But in an uninterruptible wait it may
 /// be about to send what it was sending: such a one counts as stopped from now on only.
 pub(super) fn look(proc: &mut Proc, held: &Held, now: Moment) -> Option<Stop> {
-    let stop = |still| Some(Stop { id: held.id, since: held.since, still });
+    let stop = |still| Some(Stop { id: held.id, since: held.since, still, threads: None });
     match proc.stat(held.id.pid) {
         Ok(stat) if stat.start_ticks != held.id.start_ticks || stat.is_zombie() => None,
         Ok(stat) if stat.is_stopped() => stop(held.since),

@@ -20,5 +20,5 @@ const fn process(pid: i32) -> ProcessId {
 }
 
 const fn stopped(pid: i32, ms: u64) -> Stop {
-    Stop { id: process(pid), since: at(ms), still: at(ms) }
+    Stop { id: process(pid), since: at(ms), still: at(ms), threads: None }
 }

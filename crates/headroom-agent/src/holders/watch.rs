@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headroom_api::trial::{HELD, HELD_LEN, Held};
+use headroom_api::trial::{HELD, HELD_LEN, Held, SERVED, Served};
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
@@ -48,6 +48,11 @@ impl Watch {
         // A few KiB in memory: not worth a thread of its own.
         let Ok(bytes) = std::fs::read(self.dir.join(HELD)) else { return Vec::new() };
         Held::all(bytes.get(..HELD_LEN).unwrap_or(&bytes)).filter(|held| held.connected).collect()
+    }
+
+    /// Whose connections are served by which threads, as far as the guard knows.
+    pub(super) fn served(&self) -> Vec<Served> {
+        std::fs::read(self.dir.join(SERVED)).map_or_else(|_| Vec::new(), |file| Served::all(&file))
     }
 
     /// Waits until something happened to the list. Nothing is lost if the waiting is given up.

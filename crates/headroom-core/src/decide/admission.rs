@@ -29,6 +29,8 @@ const THAW_EXTRA: Kib = Kib::from_mib(4);
 const THAW_EVERY: Duration = Duration::from_millis(300);
 /// What a pause gives shows after this.
 const PAUSE_SHOWS: Duration = Duration::from_millis(150);
+/// Whether a pause stands shows within this, mostly.
+const YOUNG_TRIAL: Duration = Duration::from_millis(150);
 /// Jobs that are kept track of; the rest is left to slaying.
 pub(super) const MOST: usize = 128;
 /// As long as there are fewer, small ones that are expected to grow are kept track of as well.
@@ -120,10 +122,17 @@ impl Admission {
         }
     }
 
-    /// Whether somebody is stopped who could hold a lock, or was stopped so short a time ago that this
-    /// is not known yet.
-    pub(super) fn any_on_trial(&self, now: Moment) -> bool {
-        self.paused_just_now(now) || self.jobs.iter().any(|j| j.is_on_trial())
+    /// Whether somebody is stopped who could hold a lock.
+    pub(super) fn any_on_trial(&self) -> bool {
+        self.jobs.iter().any(Job::is_on_trial)
+    }
+
+    /// Whether somebody was stopped a short time ago who could hold a lock, or so short a time ago that this is
+    /// not known yet.
+    pub(super) fn any_on_young_trial(&self, now: Moment) -> bool {
+        let is_young =
+            |job: &Job| job.held_since.is_some_and(|since| now.since(since) < YOUNG_TRIAL);
+        self.paused_just_now(now) || self.jobs.iter().any(|job| job.is_on_trial() && is_young(job))
     }
 
     /// Finds who has to go on at once, since it may hold what others need.

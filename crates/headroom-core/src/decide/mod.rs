@@ -268,7 +268,9 @@ pub fn decide(
         actions.push(Action::Scan);
     }
     scores(state, snapshot, policy, actions);
-    next.clamp(FASTEST, SLOWEST)
+    let is_trial_young = state.admission.any_on_young_trial(snapshot.at);
+    let fastest = if is_trial_young { turns::ON_YOUNG_TRIAL } else { FASTEST };
+    next.clamp(fastest, SLOWEST)
 }
 
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {

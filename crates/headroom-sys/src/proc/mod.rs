@@ -1,5 +1,6 @@
 //! `/proc`: the machine's memory and its processes, read without allocating.
 
+mod links;
 mod membership;
 mod node;
 mod ready;
@@ -13,10 +14,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use headroom_core::fnv::Fnv;
-use headroom_core::snapshot::{Memory, Pipes, Pressure, ProcessId, VmCounters};
+use headroom_core::snapshot::{Memory, Pressure, ProcessId, VmCounters};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, SeekFrom};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::retry_on_intr;
 
 use crate::error::ReadError;
 use crate::lines::{self, Kept, open_file, read_file};
@@ -267,55 +268,6 @@ impl Proc {
         found.finish()
     }
 
-    /// Whether it has a socket open besides its standard input, output and error: a connection to a
-    /// database or a cache, behind which it may hold a lock that others wait for. The standard ones
-    /// are left out, since a service's lead to systemd's journal.
-    ///
-    /// # Errors
-    /// When its descriptors cannot be read; [`ReadError::Forbidden`] for another user's process
-    /// without `CAP_SYS_PTRACE`.
-    pub fn has_connection(&mut self, pid: i32) -> Result<bool, ReadError> {
-        const STANDARD: u64 = 2;
-        let path = PidPath::new(pid, "fd")?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, path.as_c_str(), flags, Mode::empty())?;
-        let mut entries = RawDir::new(&dir, &mut self.entries);
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            if decimal(entry.file_name().to_bytes()).is_none_or(|number| number <= STANDARD) {
-                continue;
-            }
-            let mut link = [0; 16];
-            // One that was closed meanwhile is no connection.
-            let read = rustix::fs::readlinkat_raw(&dir, entry.file_name(), &mut link);
-            if read.is_ok() && link.starts_with(b"socket:") {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The pipes that are its standard input and output.
-    ///
-    /// # Errors
-    /// When its descriptors cannot be read; [`ReadError::Forbidden`] for another user's process
-    /// without `CAP_SYS_PTRACE`.
-    pub fn pipes(&mut self, pid: i32) -> Result<Pipes, ReadError> {
-        let pipe = |name| {
-            let (path, mut link) = (PidPath::new(pid, name)?, [0; 32]);
-            let len = match rustix::fs::readlinkat_raw(&self.dir, path.as_c_str(), &mut link) {
-                Ok(len) => len,
-                // It has closed that one.
-                Err(Errno::NOENT) => 0,
-                Err(errno) => return Err(ReadError::from(errno)),
-            };
-            let inode = link.get(..len).and_then(|link| link.strip_prefix(b"pipe:["));
-            let inode = inode.and_then(|link| decimal(link.strip_suffix(b"]")?));
-            Ok(inode.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0))
-        };
-        Ok(Pipes { reads: pipe("fd/0")?, writes: pipe("fd/1")? })
-    }
-
     /// Whether a process that sleeps (`S`) is frozen with its cgroup (v2): there it sleeps on its way out of
     /// the kernel (kernel/signal.c `do_freezer_trap`, mostly inlined into `get_signal`), and its state says
     /// nothing of it.
@@ -470,6 +422,17 @@ impl PidPath {
         let mut path = [0; 32];
         // One byte less, so that a zero always closes it.
         write!(path.split_at_mut(31).0, "{pid}/{name}")
+            .map_err(|_| ReadError::Malformed { what: "a file name too long for /proc" })?;
+        Ok(Self(path))
+    }
+
+    /// `PID/task/TID/NAME`
+    fn of_thread(pid: i32, tid: i32, name: &str) -> Result<Self, ReadError> {
+        if pid <= 0 || tid <= 0 {
+            return Err(ReadError::Gone);
+        }
+        let mut path = [0; 32];
+        write!(path.split_at_mut(31).0, "{pid}/task/{tid}/{name}")
             .map_err(|_| ReadError::Malformed { what: "a file name too long for /proc" })?;
         Ok(Self(path))
     }

@@ -371,6 +371,58 @@ fn pipes_are_told_apart_from_files() {
 }
 
 #[test]
+fn a_thread_that_waits_for_a_request_is_known_by_its_connection() {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::net::UnixStream;
+    let mut proc = Proc::open(Path::new("/")).unwrap();
+    let pid = crate::own::own_pid();
+    // As MariaDB waits (poll, then recv), as others do (recv), and one that waits for nothing of the kind.
+    let (polled, _held) = UnixStream::pair().unwrap();
+    let (received, _held_too) = UnixStream::pair().unwrap();
+    let descriptors = [polled.as_raw_fd(), received.as_raw_fd()];
+    let inode = |stream: &UnixStream| {
+        let file = std::fs::File::from(std::os::fd::OwnedFd::from(stream.try_clone().unwrap()));
+        u32::try_from(file.metadata().unwrap().ino()).unwrap()
+    };
+    let inodes = [inode(&polled), inode(&received)];
+    let (tell, told) = std::sync::mpsc::channel();
+    let own_tid = || rustix::thread::gettid().as_raw_nonzero().get();
+    let tell_too = tell.clone();
+    std::thread::spawn(move || {
+        tell.send(own_tid()).unwrap();
+        let mut polled = [rustix::event::PollFd::new(&polled, rustix::event::PollFlags::IN)];
+        let _for_ever = rustix::event::poll(&mut polled, None);
+    });
+    let first = told.recv().unwrap();
+    std::thread::spawn(move || {
+        tell_too.send(own_tid()).unwrap();
+        let _for_ever = (&received).read(&mut [0]);
+    });
+    let second = told.recv().unwrap();
+    for (tid, descriptor) in [first, second].into_iter().zip(descriptors) {
+        eventually(|| (proc.reads_from(pid, tid) == Ok(Some(descriptor))).then_some(()));
+    }
+    assert_eq!(proc.reads_from(pid, own_tid()), Ok(None), "this one runs");
+    let mut threads = Vec::new();
+    proc.each_thread(pid, &mut |tid| threads.push(tid)).unwrap();
+    assert!(threads.contains(&first) && threads.contains(&second));
+    let mut sockets = Vec::new();
+    proc.each_socket(pid, &mut |fd, inode| {
+        sockets.push((fd, inode));
+        core::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    for pair in descriptors.into_iter().zip(inodes) {
+        assert!(sockets.contains(&pair), "{pair:?} of {sockets:?}");
+    }
+    assert_eq!(proc.has_connection(pid), Ok(true));
+    assert_eq!(proc.reads_from(pid, i32::MAX), Err(ReadError::Gone));
+    assert_eq!(proc.has_pids_of_here(pid), Ok(true));
+}
+
+#[test]
 fn a_signal_that_asks_a_stopped_process_to_end_is_seen_waiting() {
     use rustix::process::{Pid, Signal, kill_process};
     let mut proc = Proc::open(Path::new("/")).unwrap();

@@ -102,7 +102,7 @@ impl Connection {
             Some((_, since)) => (Doing::Busy, since),
             None => (Doing::Asleep, self.ended),
         };
-        Thread { id, doing, active: at(active), query: self.query }
+        Thread { id, tid: None, doing, active: at(active), query: self.query }
     }
 
     /// It has a lock, and not only since right before its present statement: that is taken on trust.

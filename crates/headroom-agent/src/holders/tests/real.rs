@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_api::trial::Holding::{self, Lock, Nothing, Waited};
-use headroom_api::trial::{HELD, HELD_LEN, HOLDERS, Held, Holders, PLACE};
+use headroom_api::trial::{HELD, HELD_LEN, HOLDERS, Held, Holders, PLACE, SERVED, Served};
 use headroom_core::snapshot::{Moment, ProcessId};
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
@@ -148,11 +148,14 @@ impl Client {
     /// Has it send statements, and waits until they are done.
     pub(crate) fn have(&mut self, statements: &str) {
         self.send(&format!("{statements} SELECT 'done';"));
+        while self.line() != "done" {}
+    }
+
+    /// The next line it prints.
+    fn line(&mut self) -> String {
         let mut line = String::new();
-        while line.trim() != "done" {
-            line.clear();
-            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the client ended");
-        }
+        assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the client ended");
+        line.trim().into()
     }
 
     /// Stops it and waits until it stands still.
@@ -204,6 +207,41 @@ async fn each_kind_of_lock_is_seen_and_nothing_is_seen_as_nothing() {
         assert_eq!(bed.until(&held, expected).await, [], "{statements}");
         bed.hold(0, None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_known_by_its_thread_is_told_apart_at_once() {
+    let Some(mut bed) = Bed::start().await else { return };
+    let (mut idle, mut holder) = (Client::start(&bed.db), Client::start(&bed.db));
+    let mut threads = Vec::new();
+    for client in [&mut idle, &mut holder] {
+        client.send("SELECT CONNECTION_ID();");
+        let id = client.line();
+        let question = format!(
+            "SELECT CAST(TID AS UNSIGNED) FROM information_schema.PROCESSLIST WHERE ID = {id}"
+        );
+        let tid = bed.root.rows::<u64>(&question).await.unwrap()[0];
+        threads.push([i32::try_from(tid).unwrap(), 0, 0, 0]);
+    }
+    // Nothing happens after the stops that would tell whose connection has the lock, and somebody waits for it.
+    holder.have("LOCK TABLES t WRITE;");
+    let (first, second) = (idle.stop(), holder.stop());
+    let mut waiter = Client::start(&bed.db);
+    waiter.send("SELECT * FROM t;");
+    bed.server_says(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%'",
+    )
+    .await;
+    let served = [(first, threads[0]), (second, threads[1])].map(|(held, threads)| Served {
+        id: held.id,
+        since: held.since,
+        threads,
+    });
+    std::fs::write(bed.db.dir.path().join(SERVED), Served::encode(&served)).unwrap();
+    bed.hold(0, Some(first));
+    bed.hold(1, Some(second));
+    assert_eq!(bed.until(&first, Nothing).await, [], "never taken for the other");
+    assert_eq!(bed.until(&second, Waited).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

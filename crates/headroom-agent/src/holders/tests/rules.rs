@@ -16,7 +16,7 @@ type Told = (&'static str, Vec<Thread>, Vec<(u64, Ticket)>, Holding);
 
 /// A thread that is at something since then.
 fn thread(id: u64, doing: Doing, since: u64, query: u64) -> Thread {
-    Thread { id, doing, active: at(since), query }
+    Thread { id, tid: None, doing, active: at(since), query }
 }
 
 fn ticket(thread: u64, kind: Kind, excludes: bool, granted: u64) -> (u64, Ticket) {

@@ -31,11 +31,14 @@ const YOUNG: Duration = Duration::from_secs(5);
 /// The young are not examined more often than this; where births are heard, each time after twice as long, since
 /// of a thousand that begin within seconds the guard would examine nothing else.
 const AGAIN: Duration = Duration::from_millis(100);
+/// So many of the young are examined once more in one scan where births are heard: whatever makes them another is
+/// told. What is left is whom somebody moves to another cgroup, and in a fork bomb that can wait.
+const YOUNG_AT_ONCE: usize = 16;
 /// Everybody is examined this often, where no more than so many are due in one scan, beside one in eight.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
 /// The same where births are heard: what is left is whom somebody moved to another cgroup. Each costs two
 /// wake-ups, its own and that of the thread that reads names.
-const NOW_AND_THEN_HEARD: Duration = Duration::from_secs(120);
+const NOW_AND_THEN_HEARD: Duration = Duration::from_secs(300);
 const DUE_AT_ONCE: usize = 64;
 /// Who is older than this is not young, however short a time ago the guard saw it first.
 const GROWN_UP: Duration = Duration::from_secs(15);
@@ -385,6 +388,7 @@ impl Table {
             (self.malformed, self.forbidden) = (0, 0);
         }
         let every = if heard { NOW_AND_THEN_HEARD } else { NOW_AND_THEN };
+        let mut young_left = if heard { YOUNG_AT_ONCE } else { usize::MAX };
         let mut due_left = DUE_AT_ONCE + snapshot.processes.len() / 8;
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
@@ -438,7 +442,8 @@ impl Table {
             let is_known = before.is_some_and(|p| {
                 let nameless = memo.nameless && self.names_left > 0;
                 !(nameless
-                    || is_due(p, &stat, memo, now, heard)
+                    || is_another(p, &stat, memo)
+                    || is_young_again(p, memo, now, heard, &mut young_left)
                     || (all && takes_its_turn(memo, now, every, &mut due_left)))
             });
             let (process, memo) = match before {
@@ -492,13 +497,25 @@ const fn has_room<T>(table: &Vec<T>) -> bool {
     table.len() < table.capacity()
 }
 
-fn is_due(process: &Process, stat: &Stat, memo: Memo, now: Moment, heard: bool) -> bool {
+/// Whether it is not whom it was when it was examined, or never was.
+fn is_another(process: &Process, stat: &Stat, memo: Memo) -> bool {
+    process.comm != stat.comm || memo.examined == Moment::default()
+}
+
+/// Whether it is among the young who are examined once more, while `left` of them are.
+fn is_young_again(
+    process: &Process,
+    memo: Memo,
+    now: Moment,
+    heard: bool,
+    left: &mut usize,
+) -> bool {
     let seen_for = now.since(memo.first_seen);
     let is_young = seen_for < YOUNG && process.age(now) < GROWN_UP;
     let again = if heard { AGAIN.max(seen_for / 2) } else { AGAIN };
-    process.comm != stat.comm
-        || memo.examined == Moment::default()
-        || (is_young && now.since(memo.examined) >= again)
+    let takes = *left > 0 && is_young && now.since(memo.examined) >= again;
+    *left -= usize::from(takes);
+    takes
 }
 
 /// Whether it is among those who are examined now and then, while `left` of them are.

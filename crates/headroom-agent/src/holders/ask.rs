@@ -1,5 +1,8 @@
 //! Asking the database. One connection is kept open for it, since memory is short when it is needed.
 
+mod mariadb;
+mod mysql8;
+
 use std::time::Duration;
 
 use headroom_core::snapshot::Moment;
@@ -14,43 +17,23 @@ use crate::mysql::{self, DbError, Server};
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Connecting may take longer: nobody waits for that.
 const CONNECTING: Duration = Duration::from_secs(2);
-/// From one look at InnoDB's lists to the next. They are copied for readers no more often than each 100 ms,
-/// counted from the last time somebody read them, and so never for whoever reads more often
-/// (`CACHE_MIN_IDLE_TIME_NS` in `trx0i_s.cc`).
-const INNODB: Duration = Duration::from_millis(120);
-/// Threads that are no client's.
-const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"];
-
-/// With the kernel's number for each, and as servers before 10.0.14 have it.
-const THREADS: [&str; 2] = [
-    "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
-     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER, \
-     CAST(TID AS UNSIGNED) FROM information_schema.PROCESSLIST",
-    "SELECT CAST(ID AS UNSIGNED), COMMAND, COALESCE(STATE, ''), \
-     CAST(GREATEST(TIME_MS, 0) * 1000 AS UNSIGNED), CAST(QUERY_ID AS UNSIGNED), USER, \
-     CAST(0 AS UNSIGNED) FROM information_schema.PROCESSLIST",
-];
-/// With the age of each, and as older servers have it.
-const TICKETS: [&str; 2] = [
-    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE, LOCK_TIME_MS FROM information_schema.METADATA_LOCK_INFO",
-    "SELECT THREAD_ID, LOCK_MODE, LOCK_TYPE, CAST(0 AS UNSIGNED) FROM \
-     information_schema.METADATA_LOCK_INFO",
-];
-const TRANSACTIONS: &str = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx";
-const BLOCKING: &str = "SELECT DISTINCT trx_mysql_thread_id FROM information_schema.innodb_lock_waits \
-     JOIN information_schema.innodb_trx ON trx_id = blocking_trx_id";
 /// `ER_UNKNOWN_TABLE`: the plugin is not there.
 const UNKNOWN_TABLE: u16 = 1109;
 /// `ER_BAD_FIELD_ERROR`: it is an older one.
 const UNKNOWN_COLUMN: u16 = 1054;
-
+/// Threads that are no client's.
+const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"];
+/// From one look at InnoDB's lists to the next. They are copied for readers no more often than each 100 ms,
+/// counted from the last time somebody read them, and so never for whoever reads more often
+/// (`CACHE_MIN_IDLE_TIME_NS` in `trx0i_s.cc`).
+const INNODB: Duration = Duration::from_millis(120);
 /// Why nothing was found out.
 #[derive(Debug)]
 pub(super) enum AskError {
     Database(DbError),
     TooLate,
-    /// MySQL, whose locks are told by other tables.
-    NotMariaDb,
+    /// A server that tells by other tables, or not at all, who holds what.
+    TooOld,
 }
 
 impl std::fmt::Display for AskError {
@@ -58,7 +41,9 @@ impl std::fmt::Display for AskError {
         match self {
             Self::Database(error) => error.fmt(f),
             Self::TooLate => write!(f, "the database did not say in time who holds locks"),
-            Self::NotMariaDb => write!(f, "only MariaDB can be asked who holds locks"),
+            Self::TooOld => {
+                write!(f, "only MariaDB, and MySQL since 8.0, can be asked who holds locks")
+            }
         }
     }
 }
@@ -71,13 +56,33 @@ impl From<DbError> for AskError {
     }
 }
 
+/// How one kind of server is asked.
+#[derive(Clone, Copy, Debug)]
+struct Questions {
+    /// Ends what nobody waits for any more.
+    patience: &'static str,
+    /// What each thread does, the first of these that the server understands.
+    threads: &'static [&'static str],
+    /// Answers with a row when who has which metadata lock is kept account of.
+    keeps_account: Option<&'static str>,
+    /// Who has which metadata lock, the first of these that the server understands.
+    tickets: &'static [&'static str],
+    /// Who has a transaction open.
+    transactions: &'static str,
+    /// Whose row locks are waited for.
+    blocking: &'static str,
+}
+
 /// The connection.
 pub(super) struct Asker {
     server: Server,
+    questions: Questions,
     /// How the server tells what its threads do.
     threads: &'static str,
     /// How the server tells who has which metadata lock, if it does.
     tickets: Option<&'static str>,
+    /// It does not tell when a statement began.
+    has_no_history: bool,
     innodb: Option<(Instant, Vec<u64>, Vec<u64>)>,
 }
 
@@ -89,21 +94,36 @@ impl Asker {
     ) -> Result<Self, AskError> {
         let connecting = async {
             let mut server = Server::connect(config, root).await?;
-            if !server.version.is_mariadb() {
-                return Err(AskError::NotMariaDb);
-            }
-            // What nobody waits for any more must not go on either.
-            server.run("SET SESSION max_statement_time = 0.25", CONNECTING).await?;
-            let threads = understood::<Row>(&mut server, &THREADS).await?.unwrap_or(THREADS[1]);
-            let tickets = understood::<TicketRow>(&mut server, &TICKETS).await?;
-            Ok(Self { server, threads, tickets, innodb: None })
+            let is_mariadb = server.version.is_mariadb();
+            let questions = match server.version.number {
+                _ if is_mariadb => mariadb::QUESTIONS,
+                (8.., _, _) => mysql8::QUESTIONS,
+                _ => return Err(AskError::TooOld),
+            };
+            server.run(questions.patience, CONNECTING).await?;
+            let threads = understood::<Row>(&mut server, questions.threads).await?;
+            let threads = threads.ok_or(AskError::TooOld)?;
+            let is_kept = match questions.keeps_account {
+                Some(question) => !server.rows::<u64>(question).await?.is_empty(),
+                None => true,
+            };
+            let tickets = match is_kept {
+                true => understood::<TicketRow>(&mut server, questions.tickets).await?,
+                false => None,
+            };
+            let has_no_history = !is_mariadb;
+            Ok(Self { server, questions, threads, tickets, has_no_history, innodb: None })
         };
         timeout(CONNECTING, connecting).await.unwrap_or(Err(AskError::TooLate))
     }
 
-    /// Whether the server tells who has which metadata lock.
-    pub(super) const fn has_tickets(&self) -> bool {
-        self.tickets.is_some()
+    /// Why of no paused job can be said that it holds nothing, if that is so, and what changes it.
+    pub(super) const fn lack(&self) -> Option<&'static str> {
+        match (self.tickets.is_some(), self.has_no_history) {
+            (true, _) => None,
+            (false, false) => Some(mariadb::LACK),
+            (false, true) => Some(mysql8::LACK),
+        }
     }
 
     /// Asks. After an error the connection is of no use any more.
@@ -123,15 +143,16 @@ impl Asker {
         };
         let is_old = self.innodb.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INNODB);
         if is_old {
-            let transactions = self.server.rows(TRANSACTIONS).await?;
-            let blocking = self.server.rows(BLOCKING).await?;
+            let transactions = self.server.rows(self.questions.transactions).await?;
+            let blocking = self.server.rows(self.questions.blocking).await?;
             self.innodb = Some((Instant::now(), transactions, blocking));
         }
         let (transactions, blocking) = match &self.innodb {
             Some((_, transactions, blocking)) => (transactions.clone(), blocking.clone()),
             None => Default::default(),
         };
-        Ok(Seen { asked, threads, tickets, transactions, blocking })
+        let has_no_history = self.has_no_history;
+        Ok(Seen { asked, threads, tickets, transactions, blocking, has_no_history })
     }
 }
 

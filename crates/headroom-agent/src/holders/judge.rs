@@ -17,6 +17,9 @@ pub(crate) fn judge(seen: &Seen, past: &Past, stop: &Stop) -> Option<Holding> {
     if stop.served_by(seen).is_some() {
         return suspect(seen, past, stop);
     }
+    if seen.has_no_history {
+        return None;
+    }
     let is_young = seen.asked.0.saturating_sub(stop.since.0) < PONDERED_NS;
     suspect(seen, past, stop).filter(|holding| *holding == Holding::Nothing || !is_young)
 }

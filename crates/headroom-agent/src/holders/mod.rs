@@ -1,6 +1,7 @@
 //! Tells the guard what those hold whom it stopped while they had connections open: the guard writes
-//! who they are, the database is asked, the answer lies where the guard looks. MariaDB alone; what is
-//! held in other databases nobody tells, and the guard goes by what the shop's workers do.
+//! who they are and which of the database's threads serve them, the database is asked, the answer lies where
+//! the guard looks. MariaDB, and MySQL since 8.0; what is held in other databases nobody tells, and the guard
+//! goes by what the shop's workers do.
 
 mod answer;
 mod ask;
@@ -202,13 +203,8 @@ impl<'n> Link<'n> {
         }
         match Asker::connect(&self.node.mysql, &self.node.root).await {
             Ok(asker) => {
-                if !asker.has_tickets() {
-                    self.say_once(
-                        "the database does not tell who holds which lock (plugin METADATA_LOCK_INFO), so \
-                         that of no paused job can be said that it holds none; headroom release mysql \
-                         --grants prints what changes that"
-                            .into(),
-                    );
+                if let Some(lack) = asker.lack() {
+                    self.say_once(lack.into());
                 }
                 self.asker = Some(asker);
                 self.used = Instant::now();
@@ -226,7 +222,7 @@ impl<'n> Link<'n> {
         self.asker = None;
         self.again = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(AGAIN.1);
-        if matches!(error, ask::AskError::NotMariaDb) {
+        if matches!(error, ask::AskError::TooOld) {
             self.again = Instant::now() + REST;
         }
         // A node without a database is none to complain of.

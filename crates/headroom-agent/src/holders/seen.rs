@@ -115,4 +115,7 @@ pub(crate) struct Seen {
     pub(crate) transactions: Vec<u64>,
     /// Threads with row locks that others wait for.
     pub(crate) blocking: Vec<u64>,
+    /// The server tells neither when a statement began nor which it is: of a stop nothing follows but from
+    /// the threads that serve who was stopped.
+    pub(crate) has_no_history: bool,
 }

@@ -55,7 +55,7 @@ const STALE: Duration = Duration::from_millis(30);
 const SCAN_AT_REST: Duration = Duration::from_secs(1);
 /// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
 /// those hold that are not watched. While memory stands still, that is no news.
-const SCAN_HEARD: Duration = Duration::from_secs(10);
+const SCAN_HEARD: Duration = Duration::from_secs(30);
 /// So many young expendables are jobs stacked on each other: a cron job is a process of cron's, a shell and
 /// the job.
 const STACKED: usize = 6;

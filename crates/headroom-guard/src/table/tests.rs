@@ -163,12 +163,12 @@ fn the_young_are_examined_ever_less_often_where_births_are_heard() {
     let began = Moment(1_000_000_000);
     let examined = |heard: bool| {
         let process = Process::default();
-        let stat = Stat { comm: process.comm, ..Stat::default() };
         let mut memo = Memo { first_seen: began, examined: began, nameless: false };
         let looks = (1..500).map(|look| began.after(Duration::from_millis(20 * look)));
         looks
             .filter(|&now| {
-                let due = is_due(&process, &stat, memo, now, heard);
+                let mut left = usize::MAX;
+                let due = is_young_again(&process, memo, now, heard, &mut left);
                 memo.examined = if due { now } else { memo.examined };
                 due
             })
@@ -176,4 +176,24 @@ fn the_young_are_examined_ever_less_often_where_births_are_heard() {
     };
     assert_eq!(examined(false), 49, "each 100 ms for 5 s");
     assert_eq!(examined(true), 6, "after 0.1, 0.2, 0.4, 0.8, 1.6 and 3.2 s");
+}
+
+#[test]
+fn of_very_many_that_are_young_each_is_examined_again_in_its_turn() {
+    let began = Moment(1_000_000_000);
+    let memo = Memo { first_seen: began, examined: began, nameless: false };
+    let mut memos = [memo; 100];
+    let mut examined = [0; 100];
+    for look in 1..=20 {
+        let now = began.after(Duration::from_millis(120 * look));
+        let mut left = YOUNG_AT_ONCE;
+        for (memo, count) in memos.iter_mut().zip(&mut examined) {
+            if is_young_again(&Process::default(), *memo, now, true, &mut left) {
+                (memo.examined, *count) = (now, *count + 1);
+            }
+        }
+        let of_this_look = memos.iter().filter(|memo| memo.examined == now).count();
+        assert!(of_this_look <= YOUNG_AT_ONCE, "{of_this_look} at once");
+    }
+    assert!(examined.iter().all(|count| *count >= 1), "{examined:?}");
 }

@@ -152,6 +152,7 @@ fn check(history: &History) -> Result<u32, TestCaseError> {
             tickets: Some(tickets.collect()),
             transactions: Vec::new(),
             blocking: Vec::new(),
+            has_no_history: false,
         };
         let stops: Vec<Stop> = (1..5)
             .filter_map(|pid| is_stopped(pid, now).map(|(_, from, _)| stopped(pid, *from)))

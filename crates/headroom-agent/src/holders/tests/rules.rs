@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use headroom_api::trial::Holding::{self, Lock, Nothing, Waited};
 
 use super::super::judge::{judge, suspect};
-use super::super::past::Past;
+use super::super::past::{Past, Stop};
 use super::super::seen::{Doing, Kind, Seen, Thread, Ticket, Tickets};
 use super::{at, stopped};
 
@@ -34,6 +34,7 @@ fn seen(asked: u64, threads: &[Thread], tickets: &[(u64, Ticket)]) -> Seen {
         tickets: Some(of_each),
         transactions: Vec::new(),
         blocking: Vec::new(),
+        has_no_history: false,
     }
 }
 
@@ -257,4 +258,32 @@ fn states_and_modes_are_read_as_the_server_writes_them() {
     }
     assert!(Ticket::excludes("MDL_SHARED_NO_READ_WRITE") && Ticket::excludes("MDL_EXCLUSIVE"));
     assert!(!Ticket::excludes("MDL_SHARED_READ") && !Ticket::excludes("MDL_SHARED_WRITE"));
+}
+
+#[test]
+fn whoever_is_known_by_its_threads_answers_for_those_alone() {
+    let of = |thread: Thread, tid| Thread { tid: Some(tid), ..thread };
+    let table = Ticket { kind: Kind::Table, granted: at(960), excludes: true };
+    let threads = [
+        of(thread(1, Asleep, 900, 5), 101),
+        of(thread(2, Asleep, 965, 6), 102),
+        of(thread(3, Waits(Kind::Table), 990, 7), 103),
+    ];
+    let seen = seen(975, &threads, &[(2, table)]);
+    let served = |threads| Stop { threads: Some(threads), ..stopped(9, 970) };
+    let judged = |seen: &Seen, stop: &Stop| {
+        let mut past = Past::default();
+        past.learn(seen, &[*stop]);
+        judge(seen, &past, stop)
+    };
+    assert_eq!(judged(&seen, &served([101, 0, 0, 0])), Some(Holding::Nothing), "at once");
+    assert_eq!(judged(&seen, &served([102, 0, 0, 0])), Some(Holding::Waited));
+    assert_eq!(judged(&seen, &served([103, 0, 0, 0])), Some(Holding::Lock), "it will have it");
+    assert_eq!(judged(&seen, &served([101, 102, 0, 0])), Some(Holding::Waited), "the worst of two");
+    assert_eq!(judged(&seen, &served([0; 4])), Some(Holding::Nothing), "it has none here");
+    // The thread is not there: nothing is known, and a suspicion is kept to oneself this early.
+    assert_eq!(judged(&seen, &served([104, 0, 0, 0])), None);
+    let blind = Seen { has_no_history: true, ..seen };
+    assert_eq!(judged(&blind, &served([101, 0, 0, 0])), Some(Holding::Nothing));
+    assert_eq!(judged(&blind, &stopped(9, 970)), None, "nothing follows from what it does");
 }

@@ -1,6 +1,7 @@
-//! The rules alone, the rules in made-up histories, and a real MariaDB.
+//! The rules alone, the rules in made-up histories, a real MariaDB, and a real MySQL where there is one.
 
 mod histories;
+mod mysql8;
 mod real;
 mod rules;
 

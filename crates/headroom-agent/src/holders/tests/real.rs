@@ -122,6 +122,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn start(db: &MariaDb) -> Self {
+        Self::at(&db.socket())
+    }
+
+    /// One of the server that listens there.
+    pub(super) fn at(socket: &Path) -> Self {
         let mut command = Command::new("mariadb");
         command.args([
             "--no-defaults",
@@ -130,7 +135,7 @@ impl Client {
             "--unbuffered",
             "--user=root",
         ]);
-        command.arg(format!("--socket={}", db.socket().display())).args(["-A", "shop"]);
+        command.arg(format!("--socket={}", socket.display())).args(["-A", "shop"]);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
@@ -152,7 +157,7 @@ impl Client {
     }
 
     /// The next line it prints.
-    fn line(&mut self) -> String {
+    pub(super) fn line(&mut self) -> String {
         let mut line = String::new();
         assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the client ended");
         line.trim().into()

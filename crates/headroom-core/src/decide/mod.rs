@@ -49,6 +49,11 @@ const STORM: Duration = Duration::from_millis(100);
 /// Memory that may be filled unseen, a second: about what one core can fill with zeroes through page
 /// faults. Faster fills are caught by the kernel's PSI trigger.
 const FASTEST_FILL_KIB_S: u64 = 512 * 1024;
+/// The same on a node at rest whose births are heard: somebody who is there already, and took nothing for a while,
+/// would have to begin with it between two looks.
+const FILL_AT_REST_KIB_S: u64 = FASTEST_FILL_KIB_S / 2;
+/// Less than this, a second, is rest.
+const RESTS_KIB_S: u64 = 1024;
 /// A process table older than this is not chosen from.
 const STALE: Duration = Duration::from_millis(30);
 /// How often processes are looked at when nothing is short, so that new ones are classed.
@@ -129,7 +134,18 @@ impl State {
 
     /// Whether nothing can run short before the next look at rest, so that nobody needs to be watched closely.
     fn has_ample_room(&self) -> bool {
-        self.zones.iter().filter_map(|zone| zone.measured).all(|m| period(&m) >= SLOWEST)
+        let mut zones = self.zones.iter().filter_map(|zone| zone.measured);
+        zones.all(|m| period(&m, FASTEST_FILL_KIB_S) >= SLOWEST)
+    }
+
+    /// How fast memory may go unseen.
+    fn fastest_fill(&self, snapshot: &Snapshot) -> u64 {
+        let rests = |zone: &Zone| zone.measured.is_none_or(|m| m.falling_kib_s < RESTS_KIB_S);
+        let is_at_rest = snapshot.births_heard
+            && self.incident.is_none()
+            && !self.admission.watches_any()
+            && self.zones.iter().all(rests);
+        if is_at_rest { FILL_AT_REST_KIB_S } else { FASTEST_FILL_KIB_S }
     }
 
     /// Whether those born just now must be watched closely: where there is room for whatever they take until
@@ -225,6 +241,7 @@ pub fn decide(
     // Jobs first: who can be made to wait need not be slain.
     let mut next = turns::admit(state, snapshot, policy, actions);
     let mut storm = state.admission.holds_any();
+    let fastest_fill = state.fastest_fill(snapshot);
     for index in 0..state.zones.len() {
         let zone = ZoneIndex(u8::try_from(index).unwrap_or(u8::MAX));
         let Some(measured) = state.zones[index].measured else { continue };
@@ -256,7 +273,7 @@ pub fn decide(
         turns::take(state, snapshot, index, step, actions);
         let calm = measured.headroom() > thresholds.calm_headroom_of(measured.limit);
         storm |= reason.is_some() || !calm || state.zones[index].relief.is_busy();
-        next = next.min(period(&measured)).min(wait);
+        next = next.min(period(&measured, fastest_fill)).min(wait);
     }
     close(state, snapshot, storm, thresholds.calm_time.0, actions);
     if state.incident.is_some() {
@@ -377,14 +394,14 @@ fn close(
     state.incident = None;
 }
 
-/// How long a zone can be left alone: as long as even a fast fill would need to reach the floor, and
+/// How long a zone can be left alone: as long as even the fastest fill would need to reach the floor, and
 /// a quarter of what the present rate leaves.
-fn period(measured: &Measured) -> Duration {
+fn period(measured: &Measured, fastest_fill: u64) -> Duration {
     let headroom = measured.headroom();
     if headroom == Kib::ZERO {
         return FASTEST;
     }
-    let fill = Duration::from_millis(headroom.0.saturating_mul(1000) / FASTEST_FILL_KIB_S);
+    let fill = Duration::from_millis(headroom.0.saturating_mul(1000) / fastest_fill);
     trigger::gone_in(measured).map_or(fill, |time| fill.min(time / 4))
 }
 

@@ -307,3 +307,26 @@ fn kernel_kills_are_answered_by_one_end_until_there_are_more() {
     node.run(3);
     assert_eq!(node.slain(), [103, 102]);
 }
+
+/// How long a shop with some 400 MiB above the floor is left alone after a few looks.
+fn paces(births_heard: bool, kib_s: u64) -> Duration {
+    let mut node = Node::new(shop());
+    node.snapshot.births_heard = births_heard;
+    let most = Kib::from_mib(4000);
+    node.growers.push(Grower { kib_s, most, ..still(100, Class::Normal, 50) });
+    let room = node.snapshot.memory.available.saturating_sub(Kib::from_mib(520));
+    node.taken_else = node.taken_else.saturating_add(room);
+    node.sense();
+    for _ in 0..8 {
+        let wait = node.act();
+        node.pass(wait.min(Duration::from_millis(500)));
+    }
+    node.act()
+}
+
+#[test]
+fn a_node_at_rest_is_looked_at_less_often_than_one_that_fills() {
+    assert_eq!(paces(true, 0), SLOWEST);
+    assert!(paces(false, 0) < SLOWEST, "whoever is born meanwhile would not be heard of");
+    assert!(paces(true, 4096) < SLOWEST);
+}

@@ -16,32 +16,18 @@ use headroom_sys::own;
 use headroom_sys::proc::{MOST_READY, Proc, Stat};
 
 use crate::protect;
-use examine::{Kin, Relations, examine, look_whether_waiting, weigh};
+use again::Again;
+use examine::{Kin, Relations, examine, forked, look_whether_waiting, weigh};
 pub(crate) use names::Names;
 use passed::{Passed, Turns};
 
+mod again;
 mod examine;
 mod names;
 mod passed;
 #[cfg(test)]
 mod tests;
 
-/// For this long after its first sight a process is examined at most scans.
-const YOUNG: Duration = Duration::from_secs(5);
-/// The young are not examined more often than this; where births are heard, each time after twice as long, since
-/// of a thousand that begin within seconds the guard would examine nothing else.
-const AGAIN: Duration = Duration::from_millis(100);
-/// So many of the young are examined once more in one scan where births are heard: whatever makes them another is
-/// told. What is left is whom somebody moves to another cgroup, and in a fork bomb that can wait.
-const YOUNG_AT_ONCE: usize = 16;
-/// Everybody is examined this often, where no more than so many are due in one scan, beside one in eight.
-const NOW_AND_THEN: Duration = Duration::from_secs(30);
-/// The same where births are heard: what is left is whom somebody moved to another cgroup. Each costs two
-/// wake-ups, its own and that of the thread that reads names.
-const NOW_AND_THEN_HEARD: Duration = Duration::from_secs(300);
-const DUE_AT_ONCE: usize = 64;
-/// Who is older than this is not young, however short a time ago the guard saw it first.
-const GROWN_UP: Duration = Duration::from_secs(15);
 /// Before a choice whoever is new is looked at for this long at the most: the next look goes on with them.
 const NEWCOMERS: Duration = Duration::from_millis(10);
 /// While memory is short this many command lines are read in a scan ...
@@ -106,6 +92,7 @@ pub(crate) struct Table {
     names_again: Moment,
     /// From which pid on those that have ended are looked for next.
     look_from: i32,
+    again: Again,
     /// Entries of /proc that could not be understood in the last scan.
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
@@ -132,6 +119,7 @@ impl Table {
             names_left: 0,
             names_again: Moment::default(),
             look_from: 0,
+            again: Again::default(),
             malformed: 0,
             forbidden: 0,
             frozen: Vec::with_capacity(headroom_api::trial::MOST_HELD),
@@ -387,9 +375,7 @@ impl Table {
             self.threads.clear();
             (self.malformed, self.forbidden) = (0, 0);
         }
-        let every = if heard { NOW_AND_THEN_HEARD } else { NOW_AND_THEN };
-        let mut young_left = if heard { YOUNG_AT_ONCE } else { usize::MAX };
-        let mut due_left = DUE_AT_ONCE + snapshot.processes.len() / 8;
+        self.again.begin(heard, all, snapshot.processes.len());
         let swap = snapshot.memory.swap_total > Kib::ZERO;
         let mut known = 0;
         for at in 0..self.pids.len() {
@@ -441,15 +427,13 @@ impl Table {
             });
             let is_known = before.is_some_and(|p| {
                 let nameless = memo.nameless && self.names_left > 0;
-                !(nameless
-                    || is_another(p, &stat, memo)
-                    || is_young_again(p, memo, now, heard, &mut young_left)
-                    || (all && takes_its_turn(memo, now, every, &mut due_left)))
+                !self.again.is_due(p, &stat, memo, nameless, now)
             });
             let (process, memo) = match before {
                 Some(p) if is_known => (updated(*p, &stat), memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
+                    let is_new = before.is_none();
                     let parent = at_pid(&self.next_processes, stat.parent)
                         .or_else(|| at_pid(&snapshot.processes, stat.parent))
                         .copied();
@@ -461,7 +445,13 @@ impl Table {
                         was_examined: memo.examined != Moment::default(),
                         renamed,
                     };
-                    let (process, nameless) = self.examine(proc, process, policy, &relations);
+                    let inherits = (is_new && heard)
+                        .then(|| forked(process, parent.as_ref(), stat.session))
+                        .flatten();
+                    let (process, nameless) = match inherits {
+                        Some(process) => (process, false),
+                        None => self.examine(proc, process, policy, &relations),
+                    };
                     (process, Memo { examined: now, nameless, ..memo })
                 }
             };
@@ -495,34 +485,6 @@ fn place(snapshot: &Snapshot, pid: i32) -> Result<usize, usize> {
 
 const fn has_room<T>(table: &Vec<T>) -> bool {
     table.len() < table.capacity()
-}
-
-/// Whether it is not whom it was when it was examined, or never was.
-fn is_another(process: &Process, stat: &Stat, memo: Memo) -> bool {
-    process.comm != stat.comm || memo.examined == Moment::default()
-}
-
-/// Whether it is among the young who are examined once more, while `left` of them are.
-fn is_young_again(
-    process: &Process,
-    memo: Memo,
-    now: Moment,
-    heard: bool,
-    left: &mut usize,
-) -> bool {
-    let seen_for = now.since(memo.first_seen);
-    let is_young = seen_for < YOUNG && process.age(now) < GROWN_UP;
-    let again = if heard { AGAIN.max(seen_for / 2) } else { AGAIN };
-    let takes = *left > 0 && is_young && now.since(memo.examined) >= again;
-    *left -= usize::from(takes);
-    takes
-}
-
-/// Whether it is among those who are examined now and then, while `left` of them are.
-fn takes_its_turn(memo: Memo, now: Moment, every: Duration, left: &mut usize) -> bool {
-    let takes = *left > 0 && now.since(memo.examined) >= every;
-    *left -= usize::from(takes);
-    takes
 }
 
 /// What every scan brings anew.

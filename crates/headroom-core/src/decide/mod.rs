@@ -58,6 +58,9 @@ const RESTS_KIB_S: u64 = 1024;
 const STALE: Duration = Duration::from_millis(30);
 /// How often processes are looked at when nothing is short, so that new ones are classed.
 const SCAN_AT_REST: Duration = Duration::from_secs(1);
+/// The same for each that is there, where births are heard: a scan of all takes its time, and in a fork bomb it is
+/// no news.
+const SCAN_EACH_AT_REST: Duration = Duration::from_millis(2);
 /// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
 /// those hold that are not watched. While memory stands still, that is no news.
 const SCAN_HEARD: Duration = Duration::from_secs(30);
@@ -314,11 +317,14 @@ fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
     }
     let moved = Kib(state.scan.1.0.abs_diff(machine.available.0));
     let stands_still = moved < STILL.max(machine.limit.percent(1));
-    let is_heard = snapshot.births_heard
-        && !snapshot.nameless
-        && stands_still
-        && !state.admission.watches_any();
-    if is_heard { SCAN_HEARD } else { SCAN_AT_REST }
+    if !snapshot.births_heard {
+        return SCAN_AT_REST;
+    }
+    if !snapshot.nameless && stands_still && !state.admission.watches_any() {
+        return SCAN_HEARD;
+    }
+    let count = u32::try_from(snapshot.processes.len()).unwrap_or(u32::MAX);
+    SCAN_AT_REST.max(SCAN_EACH_AT_REST.saturating_mul(count)).min(SCAN_HEARD)
 }
 
 /// After each scan: who does not yet carry what the class asks for. Last in the list, since nobody

@@ -109,6 +109,29 @@ pub(super) fn examine(
     (Process { protected, ..process }, lengths.is_none())
 }
 
+/// A child that an expendable has forked and that runs the same program still, where whatever makes it another
+/// is heard: it is what its parent is, and nothing needs to be read of it. Half of what a fork bomb is made of.
+pub(super) fn forked(process: Process, parent: Option<&Process>, session: i32) -> Option<Process> {
+    let parent = parent.filter(|parent| {
+        parent.class == Class::Expendable && parent.comm == process.comm && !parent.is_worker
+    })?;
+    let is_of_unit = parent.family & OF_UNIT != 0;
+    Some(Process {
+        family: if is_of_unit { parent.family } else { session_family(session) },
+        slay_family: parent.slay_family,
+        uid: parent.uid,
+        command: parent.command,
+        class: parent.class,
+        rule: parent.rule,
+        oom_score_adj: parent.oom_score_adj,
+        cgroup: parent.cgroup,
+        pipes: parent.pipes,
+        zones: parent.zones,
+        protected: parent.protected,
+        ..process
+    })
+}
+
 impl Kin<'_> {
     /// Who it is in one cgroup with, most likely: itself as it was last seen, else its parent.
     fn near<'p>(&'p self, process: &'p Process) -> Option<&'p Process> {
@@ -147,9 +170,12 @@ fn session_family(session: i32) -> u64 {
     u64::try_from(session).ok().filter(|session| *session > 1).unwrap_or(0)
 }
 
+/// The bit that no session's number has.
+const OF_UNIT: u64 = 1 << 63;
+
 /// A cgroup by its path, apart from all sessions' numbers.
 fn unit_family(cgroup: &[u8]) -> u64 {
-    Fnv::of(cgroup) | 1 << 63
+    Fnv::of(cgroup) | OF_UNIT
 }
 
 /// What its end would return: only asked of those whose end may be considered.

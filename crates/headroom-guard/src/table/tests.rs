@@ -159,41 +159,28 @@ fn whoever_was_stopped_and_is_still_in_the_kernel_waits_and_who_was_let_go_on_do
 }
 
 #[test]
-fn the_young_are_examined_ever_less_often_where_births_are_heard() {
-    let began = Moment(1_000_000_000);
-    let examined = |heard: bool| {
-        let process = Process::default();
-        let mut memo = Memo { first_seen: began, examined: began, nameless: false };
-        let looks = (1..500).map(|look| began.after(Duration::from_millis(20 * look)));
-        looks
-            .filter(|&now| {
-                let mut left = usize::MAX;
-                let due = is_young_again(&process, memo, now, heard, &mut left);
-                memo.examined = if due { now } else { memo.examined };
-                due
-            })
-            .count()
+fn whom_an_expendable_forks_is_what_it_is_itself() {
+    let parent = Process {
+        comm: headroom_core::snapshot::Comm::new(b"job.sh"),
+        uid: 1000,
+        zones: 3,
+        family: 77,
+        oom_score_adj: Some(500),
+        ..of_size(10, Class::Expendable, 1)
     };
-    assert_eq!(examined(false), 49, "each 100 ms for 5 s");
-    assert_eq!(examined(true), 6, "after 0.1, 0.2, 0.4, 0.8, 1.6 and 3.2 s");
-}
-
-#[test]
-fn of_very_many_that_are_young_each_is_examined_again_in_its_turn() {
-    let began = Moment(1_000_000_000);
-    let memo = Memo { first_seen: began, examined: began, nameless: false };
-    let mut memos = [memo; 100];
-    let mut examined = [0; 100];
-    for look in 1..=20 {
-        let now = began.after(Duration::from_millis(120 * look));
-        let mut left = YOUNG_AT_ONCE;
-        for (memo, count) in memos.iter_mut().zip(&mut examined) {
-            if is_young_again(&Process::default(), *memo, now, true, &mut left) {
-                (memo.examined, *count) = (now, *count + 1);
-            }
-        }
-        let of_this_look = memos.iter().filter(|memo| memo.examined == now).count();
-        assert!(of_this_look <= YOUNG_AT_ONCE, "{of_this_look} at once");
+    let child = Process { comm: parent.comm, parent: 10, ..of_size(11, Class::Normal, 0) };
+    let forks = |child: Process, parent: Process| forked(child, Some(&parent), 42);
+    let known = forks(child, parent).unwrap();
+    assert_eq!((known.id.pid, known.class, known.uid), (11, Class::Expendable, 1000));
+    assert_eq!((known.zones, known.oom_score_adj, known.family), (3, Some(500), 42));
+    let of_unit = Process { family: 1 << 63 | 9, ..parent };
+    assert_eq!(forks(child, of_unit).map(|p| p.family), Some(1 << 63 | 9));
+    // Whoever may be somebody else is asked.
+    let comm = headroom_core::snapshot::Comm::new(b"php");
+    assert_eq!(forks(Process { comm, ..child }, parent), None);
+    for class in [Class::Normal, Class::Essential, Class::System] {
+        assert_eq!(forks(child, Process { class, ..parent }), None, "{class:?}");
     }
-    assert!(examined.iter().all(|count| *count >= 1), "{examined:?}");
+    assert_eq!(forks(child, Process { is_worker: true, ..parent }), None);
+    assert_eq!(forked(child, None, 42), None);
 }

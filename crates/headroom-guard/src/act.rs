@@ -134,14 +134,13 @@ impl Hands {
     }
 
     /// Ends one more of a family. Nobody waits for it: the next scan says whether it is still there.
-    pub(crate) fn end_too(&mut self, proc: &mut Proc, id: ProcessId) {
+    pub(crate) fn end_too(&mut self, proc: &mut Proc, id: ProcessId) -> bool {
         if self.dry_run {
-            return;
+            return false;
         }
-        if let Ok(target) = Target::open(proc, id) {
-            let _gone_already = target.kill();
-        }
+        let is_sent = Target::open(proc, id).is_ok_and(|target| target.kill().is_ok());
         self.let_go(proc, id);
+        is_sent
     }
 
     /// Takes out one victim that has ended, if there is one.

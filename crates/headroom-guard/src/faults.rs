@@ -386,7 +386,7 @@ impl Scene<'_> {
         let Self { senses, live, hands, node } = self;
         match action {
             Action::EndToo { id } => {
-                hands.end_too(live, id);
+                let _sent = hands.end_too(live, id);
                 node.end(id.pid);
                 true
             }

@@ -162,6 +162,14 @@ impl Table {
         snapshot.processes.get(at).filter(|p| p.id == id)?.oom_score_adj
     }
 
+    /// It was sent SIGKILL and is on its way out, which shows at the next scan.
+    pub(crate) fn note_ending(snapshot: &mut Snapshot, id: ProcessId) {
+        let process = place(snapshot, id.pid).ok().and_then(|at| snapshot.processes.get_mut(at));
+        if let Some(process) = process.filter(|process| process.id == id) {
+            process.ending = true;
+        }
+    }
+
     /// The zones a process is in, as far as it is in the table.
     pub(crate) fn zones_of(snapshot: &Snapshot, pid: i32) -> u8 {
         at_pid(&snapshot.processes, pid).map_or(0, |process| process.zones)

@@ -37,6 +37,10 @@ use crate::{Loaded, RELEASE};
 /// Scans in one turn: one for the table's age and one for a choice from it.
 const SCANS_A_TURN: u32 = 2;
 
+/// What a full list of actions had no room for is decided at once, so many times: of a fork bomb whoever is left
+/// over forks on.
+const ROUNDS: u32 = 8;
+
 /// From one turn to the next when an expendable was born meanwhile.
 const NEWBORN_TURN: Duration = Duration::from_millis(50);
 
@@ -277,6 +281,17 @@ impl Watch {
     }
 
     fn decide_and_act(&mut self) -> Duration {
+        let mut wait = self.decide_and_act_once();
+        for _ in 1..ROUNDS {
+            if self.actions.len() < self.actions.capacity() {
+                break;
+            }
+            wait = self.decide_and_act_once();
+        }
+        wait
+    }
+
+    fn decide_and_act_once(&mut self) -> Duration {
         let Self { state, senses, policy, actions, .. } = self;
         let wait = decide(state, &senses.snapshot, policy, actions);
         self.stop_ahead();
@@ -314,7 +329,12 @@ impl Watch {
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 self.hands.set_score(proc, snapshot, id, value);
             }
-            Action::EndToo { id } => self.hands.end_too(&mut self.senses.proc, id),
+            Action::EndToo { id } => {
+                let Senses { proc, snapshot, .. } = &mut self.senses;
+                if self.hands.end_too(proc, id) {
+                    Table::note_ending(snapshot, id);
+                }
+            }
             Action::StopToo { id, with } => {
                 let Senses { proc, snapshot, .. } = &mut self.senses;
                 let process = Table::of(snapshot, id);

@@ -299,7 +299,7 @@ impl Watch {
             let action = self.actions[at];
             self.carry_out(action);
         }
-        wait
+        wait.min(self.state.patience(own::now()))
     }
 
     /// Stops at once all those that are to wait together, before each of them is looked after.

@@ -122,17 +122,17 @@ impl Admission {
         }
     }
 
-    /// Whether somebody is stopped who could hold a lock.
-    pub(super) fn any_on_trial(&self) -> bool {
-        self.jobs.iter().any(Job::is_on_trial)
+    /// Whether somebody is stopped who could hold a lock, or was stopped so short a time ago that this
+    /// is not known yet.
+    pub(super) fn any_on_trial(&self, now: Moment) -> bool {
+        self.paused_just_now(now) || self.jobs.iter().any(Job::is_on_trial)
     }
 
-    /// Whether somebody was stopped a short time ago who could hold a lock, or so short a time ago that this is
-    /// not known yet.
+    /// Whether somebody was stopped a short time ago who could hold a lock.
     pub(super) fn any_on_young_trial(&self, now: Moment) -> bool {
-        let is_young =
-            |job: &Job| job.held_since.is_some_and(|since| now.since(since) < YOUNG_TRIAL);
-        self.paused_just_now(now) || self.jobs.iter().any(|job| job.is_on_trial() && is_young(job))
+        let is_young = |since: Moment| now.since(since) < YOUNG_TRIAL;
+        let mut on_trial = self.jobs.iter().filter(|job| job.is_on_trial());
+        on_trial.any(|job| job.held_since.is_some_and(is_young))
     }
 
     /// Finds who has to go on at once, since it may hold what others need.

@@ -44,6 +44,8 @@ use zone::ZoneHistory;
 const SLOWEST: Duration = Duration::from_millis(1250);
 /// The shortest time between two looks, in a storm.
 const FASTEST: Duration = Duration::from_millis(20);
+/// The same right after a pause on trial.
+const ON_YOUNG_TRIAL: Duration = Duration::from_millis(8);
 /// No less often than this while a storm lasts.
 const STORM: Duration = Duration::from_millis(100);
 /// Memory that may be filled unseen, a second: about what one core can fill with zeroes through page
@@ -185,6 +187,14 @@ impl State {
         self.admission.holds(id)
     }
 
+    /// How long nothing needs to be looked at at the most, now that what was decided is done and came to what
+    /// [`Self::report`] was told: right after a pause on trial most of the answers come, and whoever waits for the
+    /// stopped job waits that much less.
+    #[must_use]
+    pub fn patience(&self, now: Moment) -> Duration {
+        if self.admission.any_on_young_trial(now) { ON_YOUNG_TRIAL } else { Duration::MAX }
+    }
+
     /// Tells what jobs of a kind took in an earlier life of the guard; call it for the kinds seen longest
     /// ago first, since only so many are remembered.
     pub fn recall(&mut self, kind: u64, peak: Kib) {
@@ -288,9 +298,7 @@ pub fn decide(
         actions.push(Action::Scan);
     }
     scores(state, snapshot, policy, actions);
-    let is_trial_young = state.admission.any_on_young_trial(snapshot.at);
-    let fastest = if is_trial_young { turns::ON_YOUNG_TRIAL } else { FASTEST };
-    next.clamp(fastest, SLOWEST)
+    next.clamp(FASTEST, SLOWEST)
 }
 
 fn sense_zones(state: &mut State, snapshot: &Snapshot, policy: &Policy) {

@@ -17,10 +17,8 @@ const SCAN_GROWING: Duration = Duration::from_millis(60);
 const SCAN_EACH: Duration = Duration::from_millis(1);
 /// How often while one waits and none grows.
 const SCAN_WAITING: Duration = Duration::from_millis(250);
-/// How often it is looked whether somebody waits for a paused job that could hold a lock, ...
+/// How often it is looked whether somebody waits for a paused job that could hold a lock.
 const ON_TRIAL: Duration = Duration::from_millis(25);
-/// ... and right after the pause, when most of the answers come: whoever waits for it waits that much less.
-pub(super) const ON_YOUNG_TRIAL: Duration = Duration::from_millis(8);
 /// Memory that goes faster than this, a second, goes to somebody who may be a job.
 const FALLING_KIB_S: u64 = 16 * 1024;
 
@@ -99,11 +97,7 @@ pub(super) fn admit(
     if snapshot.at.since(snapshot.scanned) >= often && !actions.iter().any(Action::is_scan) {
         actions.push(Action::ScanToChoose);
     }
-    match () {
-        () if state.admission.any_on_young_trial(snapshot.at) => often.min(ON_YOUNG_TRIAL),
-        () if state.admission.any_on_trial() => often.min(ON_TRIAL),
-        () => often,
-    }
+    if state.admission.any_on_trial(snapshot.at) { often.min(ON_TRIAL) } else { often }
 }
 
 fn who_may_go(snapshot: &Snapshot) -> u32 {

@@ -402,3 +402,21 @@ fn a_job_that_could_not_be_let_go_on_is_tried_again() {
     assert!(refused.iter().all(|id| thawed.contains(id)), "{refused:?} {thawed:?}");
     assert_eq!(node.finished.len(), 6);
 }
+
+#[test]
+fn right_after_a_pause_on_trial_the_guard_looks_again_soon_and_then_more_rarely() {
+    let mut node = Node::new(shop());
+    for n in 0..6 {
+        node.growers.push(growing(100 + n, 20, 160));
+    }
+    while !node.state.admission.holds_any() {
+        node.act();
+        node.pass(Duration::from_millis(20));
+    }
+    let now = node.snapshot.at;
+    assert_eq!(node.state.patience(now), Duration::MAX, "none could hold a lock");
+    let held = node.growers.iter().find(|g| g.process.paused).unwrap().process.id;
+    node.state.report(held, Report::OnTrial, now);
+    assert_eq!(node.state.patience(now), ON_YOUNG_TRIAL);
+    assert_eq!(node.state.patience(now.after(Duration::from_secs(1))), Duration::MAX);
+}

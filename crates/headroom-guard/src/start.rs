@@ -12,7 +12,6 @@ use headroom_api::time::rfc3339;
 use headroom_api::trial;
 use headroom_core::decide::{Left, State};
 use headroom_core::policy::Policy;
-use headroom_core::snapshot::Moment;
 use headroom_sys::ReadError;
 use headroom_sys::cgroup::Layout;
 use headroom_sys::footprint;
@@ -250,7 +249,7 @@ impl Watch {
             births,
             log,
             woken: own::now(),
-            rests_until: Moment::default(),
+            scanned: Default::default(),
             trials,
             settling: Settling::new(locked),
             takes_over,

@@ -99,10 +99,10 @@ enum Pressing {
     Now,
 }
 
-/// When the next turn may begin that no event calls for. The guard runs before all others: a node with so
-/// many processes that looking at them takes long would have nothing else done. At rest it takes a fifth
-/// of a core, a third while many begin, in a storm half of one.
-fn rests_until(began: Moment, ended: Moment, pressing: Pressing) -> Moment {
+/// When the next scan may begin after the last one. The guard runs before all others: a node with so many processes
+/// that looking at them takes long would have nothing else done. At rest it takes a fifth of a core, a third
+/// while many begin, in a storm half of one. What is left of memory is looked at meanwhile, which takes nothing.
+fn rests_until((began, ended): (Moment, Moment), pressing: Pressing) -> Moment {
     let took = ended.since(began);
     ended.after(match pressing {
         Pressing::Not => took * 4,
@@ -149,8 +149,8 @@ pub(crate) struct Watch {
     pub(crate) notifier: Option<Notifier>,
     pub(crate) about: Guard,
     pub(crate) woken: Moment,
-    /// Before this nothing is looked at again that nobody calls for.
-    pub(crate) rests_until: Moment,
+    /// When the last scan began and ended.
+    pub(crate) scanned: (Moment, Moment),
     pub(crate) settling: Settling,
     /// An earlier guard had jobs wait, of whom it is not known yet who goes on.
     pub(crate) takes_over: bool,
@@ -170,9 +170,7 @@ impl Watch {
             if self.shared.take_reload() {
                 self.reload();
             }
-            let began = own::now();
             let wait = self.turn();
-            self.rests_until = rests_until(began, own::now(), self.pressing());
             if let Some(notifier) = &self.notifier {
                 let _nobody_waits = notifier.watchdog();
             }
@@ -212,12 +210,19 @@ impl Watch {
         let Self { trials, senses, hands, .. } = self;
         trials.look(&mut senses.proc, hands.on_trial(), &mut senses.snapshot);
         let mut wait = self.decide_and_act();
-        for _ in 0..SCANS_A_TURN {
+        for scans in 0..SCANS_A_TURN {
             let Some(scan) = self.actions.iter().find(|action| action.is_scan()) else { break };
             let whom = if *scan == Action::Scan { Whom::All } else { Whom::WhoMayGo };
             let is_done = whom == Whom::WhoMayGo && self.senses.scan_ready();
-            if !is_done && !self.scan(whom) {
-                break;
+            if !is_done {
+                let rest = rests_until(self.scanned, self.pressing()).since(own::now());
+                if scans == 0 && !rest.is_zero() {
+                    wait = wait.min(rest);
+                    break;
+                }
+                if !self.scan(whom) {
+                    break;
+                }
             }
             wait = self.decide_and_act();
         }
@@ -261,7 +266,9 @@ impl Watch {
         table.frozen.extend(self.hands.frozen());
         table.stopped.clear();
         table.stopped.extend(self.hands.stopped());
+        let began = own::now();
         let scanned = self.senses.scan(&self.policy, whom);
+        self.scanned = (began, own::now());
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));
         }
@@ -381,8 +388,7 @@ impl Watch {
     ///
     /// When a birth wakes it and half of a long wait is over, it is time: one wake-up serves for two.
     fn wait(&mut self, at_most: Duration) -> Event {
-        let rested = self.rests_until;
-        let mut until = self.woken.after(at_most).max(rested);
+        let mut until = self.woken.after(at_most);
         loop {
             let left = until.since(own::now());
             let event = self.first_of_all(left.min(self.births.patience()));
@@ -393,15 +399,14 @@ impl Watch {
             let Self { births, waiter, senses, policy, hands, .. } = self;
             births.take_in(waiter, senses, policy, hands);
             if births.take_newborn() && self.state.minds_the_young(&senses.snapshot) {
-                until = until.min(self.woken.after(NEWBORN_TURN).max(rested));
+                until = until.min(self.woken.after(NEWBORN_TURN));
             }
             if let Some(line) = self.births.complaint() {
                 self.recorder.note(Note::Say(line.into()));
             }
             let half_over = own::now().since(self.woken) * 2 >= at_most;
             // Also where a turn takes longer than the wait after it those born meanwhile are classed.
-            let is_rested = own::now() >= rested;
-            let is_time = event == Event::Birth && at_most >= LONG_WAIT && half_over && is_rested;
+            let is_time = event == Event::Birth && at_most >= LONG_WAIT && half_over;
             if left.is_zero() || is_time {
                 return Event::Tick;
             }

@@ -11,8 +11,10 @@ use crate::action::{Action, Ending, Measured, Outcome, Relief, Trigger, Verdict,
 use crate::policy::{Class, Policy};
 use crate::snapshot::{Process, ProcessId, Snapshot, ZoneIndex};
 
-/// How often jobs are looked at while one grows or was just born, ...
+/// How often jobs are looked at while they grow or were just born, ...
 const SCAN_GROWING: Duration = Duration::from_millis(60);
+/// ... while it grows slowly and none was born, ...
+const SCAN_GROWING_SLOWLY: Duration = Duration::from_millis(120);
 /// ... and how much less often for each that may go: looking at a thousand takes its time as well.
 const SCAN_EACH: Duration = Duration::from_millis(1);
 /// How often while one waits and none grows.
@@ -89,8 +91,8 @@ pub(super) fn admit(
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let growing = || SCAN_GROWING.max(SCAN_EACH.saturating_mul(who_may_go(snapshot)));
     let often = match () {
-        () if falls || state.admission.any_grows(snapshot.at) => growing(),
-        () if state.minds_the_young(snapshot) => growing(),
+        () if falls || state.minds_the_young(snapshot) => growing(),
+        () if state.admission.any_grows(snapshot.at) => growing().max(SCAN_GROWING_SLOWLY),
         () if state.admission.holds_any() || state.admission.takes_over() => SCAN_WAITING,
         () => return SLOWEST,
     };

@@ -184,14 +184,14 @@ mod tests {
         let mut sockets = UnixSockets::open().unwrap();
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         assert_eq!(sockets.find(inode(&tcp)), Ok(None));
-        assert_eq!(sockets.find(inode(&tempfile::tempfile().unwrap())), Ok(None));
+        assert_eq!(sockets.find(inode(tempfile::tempfile().unwrap())), Ok(None));
         let (datagrams, _other) = UnixDatagram::pair().unwrap();
         assert!(!sockets.find(inode(&datagrams)).unwrap().unwrap().is_stream);
     }
 
     #[test]
     fn a_torn_answer_is_an_error_and_no_panic() {
-        let mut answer = vec![0; MESSAGE];
+        let mut answer = [0; MESSAGE];
         answer[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
         for attribute in [&[8_u8, 0, 2, 0, 7, 0, 0, 0][..], &[200, 0, 2, 0, 7], &[0, 0, 0, 0]] {
             let whole = [&answer[..], attribute].concat();

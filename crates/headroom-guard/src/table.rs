@@ -438,7 +438,8 @@ impl Table {
                 !self.again.is_due(p, &stat, memo, nameless, now)
             });
             let (process, memo) = match before {
-                Some(p) if is_known => (updated(*p, &stat), memo),
+                // Whoever has another name and is left over keeps the old one until it is examined.
+                Some(p) if is_known => (Process { comm: p.comm, ..updated(*p, &stat) }, memo),
                 before => {
                     let fresh = Process { id, ..before.copied().unwrap_or_default() };
                     let is_new = before.is_none();

@@ -63,11 +63,11 @@ impl UnixSockets {
         Ok(Self { socket, buffer: vec![0; BUFFER].into(), number: 0 })
     }
 
-    /// The socket of that inode; `None` when it is no Unix socket, or is closed.
+    /// The socket of that inode; `None` when it is no Unix socket, or is closed, or the kernel was built without
+    /// `CONFIG_UNIX_DIAG`.
     ///
     /// # Errors
-    /// [`ReadError::Gone`] as well as `None` may be the answer about a socket that is not there; anything else
-    /// when the kernel was built without `CONFIG_UNIX_DIAG`.
+    /// What else the kernel answers, which is not expected.
     pub fn find(&mut self, inode: u32) -> Result<Option<UnixSocket>, ReadError> {
         self.number = self.number.wrapping_add(1);
         let request = request(inode, self.number);

@@ -33,7 +33,7 @@ pub(crate) struct Stop {
     pub(crate) since: Moment,
     /// Since this moment at the latest it stands still.
     pub(crate) still: Moment,
-    /// The threads of the server that serve it, zeroes left out, as the guard found them.
+    /// The threads of the server that serve it, zeroes after them, as far as the guard found all.
     pub(crate) threads: Option<[i32; MOST_THREADS]>,
 }
 

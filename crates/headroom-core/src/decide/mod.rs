@@ -60,12 +60,12 @@ const RESTS_KIB_S: u64 = 1024;
 const STALE: Duration = Duration::from_millis(30);
 /// How often processes are looked at when nothing is short, so that new ones are classed.
 const SCAN_AT_REST: Duration = Duration::from_secs(1);
-/// The same for each that is there, where births are heard: a scan of all takes its time, and in a fork bomb it is
-/// no news.
-const SCAN_EACH_AT_REST: Duration = Duration::from_millis(2);
 /// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
 /// those hold that are not watched. While memory stands still, that is no news.
 const SCAN_HEARD: Duration = Duration::from_secs(30);
+/// Where births are heard and memory moves, this for each that is there: a scan of all takes its time, and in a fork
+/// bomb it is no news.
+const SCAN_EACH_AT_REST: Duration = Duration::from_millis(2);
 /// So many young expendables are jobs stacked on each other: a cron job is a process of cron's, a shell and
 /// the job.
 const STACKED: usize = 6;

@@ -46,7 +46,8 @@ impl Again {
         *self = Self { heard, all, left, due_left, from: self.left_over, left_over: 0 };
     }
 
-    /// Whether this one is examined once more; they come by their pids.
+    /// Whether this one is examined once more; they come by their pids. Whoever has another name and is left over
+    /// is to keep the one it was examined by.
     pub(super) fn is_due(
         &mut self,
         process: &Process,

@@ -27,6 +27,7 @@ const NO_CLIENTS: [&str; 4] = ["Daemon", "Binlog Dump", "Slave_IO", "Slave_SQL"]
 /// counted from the last time somebody read them, and so never for whoever reads more often
 /// (`CACHE_MIN_IDLE_TIME_NS` in `trx0i_s.cc`).
 const INNODB: Duration = Duration::from_millis(120);
+
 /// Why nothing was found out.
 #[derive(Debug)]
 pub(super) enum AskError {
@@ -71,6 +72,10 @@ struct Questions {
     transactions: &'static str,
     /// Whose row locks are waited for.
     blocking: &'static str,
+    /// The server tells neither when a statement began nor which it is.
+    has_no_history: bool,
+    /// What is said where it does not tell who has which metadata lock.
+    lack: &'static str,
 }
 
 /// The connection.
@@ -81,8 +86,6 @@ pub(super) struct Asker {
     threads: &'static str,
     /// How the server tells who has which metadata lock, if it does.
     tickets: Option<&'static str>,
-    /// It does not tell when a statement began.
-    has_no_history: bool,
     innodb: Option<(Instant, Vec<u64>, Vec<u64>)>,
 }
 
@@ -94,9 +97,8 @@ impl Asker {
     ) -> Result<Self, AskError> {
         let connecting = async {
             let mut server = Server::connect(config, root).await?;
-            let is_mariadb = server.version.is_mariadb();
             let questions = match server.version.number {
-                _ if is_mariadb => mariadb::QUESTIONS,
+                _ if server.version.is_mariadb() => mariadb::QUESTIONS,
                 (8.., _, _) => mysql8::QUESTIONS,
                 _ => return Err(AskError::TooOld),
             };
@@ -111,19 +113,14 @@ impl Asker {
                 true => understood::<TicketRow>(&mut server, questions.tickets).await?,
                 false => None,
             };
-            let has_no_history = !is_mariadb;
-            Ok(Self { server, questions, threads, tickets, has_no_history, innodb: None })
+            Ok(Self { server, questions, threads, tickets, innodb: None })
         };
         timeout(CONNECTING, connecting).await.unwrap_or(Err(AskError::TooLate))
     }
 
     /// Why of no paused job can be said that it holds nothing, if that is so, and what changes it.
     pub(super) const fn lack(&self) -> Option<&'static str> {
-        match (self.tickets.is_some(), self.has_no_history) {
-            (true, _) => None,
-            (false, false) => Some(mariadb::LACK),
-            (false, true) => Some(mysql8::LACK),
-        }
+        if self.tickets.is_some() { None } else { Some(self.questions.lack) }
     }
 
     /// Asks. After an error the connection is of no use any more.
@@ -151,7 +148,7 @@ impl Asker {
             Some((_, transactions, blocking)) => (transactions.clone(), blocking.clone()),
             None => Default::default(),
         };
-        let has_no_history = self.has_no_history;
+        let has_no_history = self.questions.has_no_history;
         Ok(Seen { asked, threads, tickets, transactions, blocking, has_no_history })
     }
 }

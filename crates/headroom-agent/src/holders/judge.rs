@@ -13,27 +13,22 @@ const GRAIN_NS: u64 = 2_000_000;
 
 /// What is held by a process; `None` when that cannot be told, or not yet.
 pub(crate) fn judge(seen: &Seen, past: &Past, stop: &Stop) -> Option<Holding> {
+    let case = Case::new(seen, past, stop);
     // Of whoever is known by its threads there is nothing to suspect.
-    if stop.served_by(seen).is_some() {
-        return suspect(seen, past, stop);
+    if case.own.is_some() {
+        return case.conclusion();
     }
     if seen.has_no_history {
         return None;
     }
     let is_young = seen.asked.0.saturating_sub(stop.since.0) < PONDERED_NS;
-    suspect(seen, past, stop).filter(|holding| *holding == Holding::Nothing || !is_young)
+    case.conclusion().filter(|holding| *holding == Holding::Nothing || !is_young)
 }
 
 /// The same, however early it is.
+#[cfg(test)]
 pub(crate) fn suspect(seen: &Seen, past: &Past, stop: &Stop) -> Option<Holding> {
-    let case = Case::new(seen, past, stop);
-    let candidates = seen.threads.iter().filter(|thread| case.may_serve(thread));
-    match candidates.map(|thread| case.sign(thread)).max().unwrap_or(Sign::Nothing) {
-        Sign::Nothing => Some(Holding::Nothing),
-        Sign::Unknown => None,
-        Sign::Lock => Some(Holding::Lock),
-        Sign::Waited => Some(Holding::Waited),
-    }
+    Case::new(seen, past, stop).conclusion()
 }
 
 /// What one connection that may be the process's says about it.
@@ -74,6 +69,16 @@ impl<'a> Case<'a> {
             case.explained = tickets.filter(|t| t.excludes).map(|t| t.kind).collect();
         }
         case
+    }
+
+    fn conclusion(&self) -> Option<Holding> {
+        let candidates = self.seen.threads.iter().filter(|thread| self.may_serve(thread));
+        match candidates.map(|thread| self.sign(thread)).max().unwrap_or(Sign::Nothing) {
+            Sign::Nothing => Some(Holding::Nothing),
+            Sign::Unknown => None,
+            Sign::Lock => Some(Holding::Lock),
+            Sign::Waited => Some(Holding::Waited),
+        }
     }
 
     /// Whether that connection may be the process's.

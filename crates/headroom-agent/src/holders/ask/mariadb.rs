@@ -10,10 +10,10 @@ pub(super) const QUESTIONS: Questions = Questions {
     transactions: "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx",
     blocking: "SELECT DISTINCT trx_mysql_thread_id FROM information_schema.innodb_lock_waits \
                JOIN information_schema.innodb_trx ON trx_id = blocking_trx_id",
+    has_no_history: false,
+    lack: "the database does not tell who holds which lock (plugin METADATA_LOCK_INFO), so that of no paused job can \
+     be said that it holds none; headroom release mysql --grants prints what changes that",
 };
-
-pub(super) const LACK: &str = "the database does not tell who holds which lock (plugin METADATA_LOCK_INFO), so that of no paused job can \
-     be said that it holds none; headroom release mysql --grants prints what changes that";
 
 /// With the kernel's number for each, and as servers before 10.0.14 have it.
 const THREADS: [&str; 2] = [

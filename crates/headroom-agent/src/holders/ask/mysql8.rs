@@ -29,8 +29,8 @@ pub(super) const QUESTIONS: Questions = Questions {
     blocking: "SELECT DISTINCT CAST(trx_mysql_thread_id AS UNSIGNED) \
                FROM performance_schema.data_lock_waits JOIN information_schema.innodb_trx \
                ON trx_id = BLOCKING_ENGINE_TRANSACTION_ID",
-};
-
-pub(super) const LACK: &str = "the database keeps no account of who holds which lock (performance_schema, instrument \
+    has_no_history: true,
+    lack: "the database keeps no account of who holds which lock (performance_schema, instrument \
      wait/lock/metadata/sql/mdl), so that of no paused job can be said that it holds none; \
-     performance_schema=ON in my.cnf changes that";
+     performance_schema=ON in my.cnf changes that",
+};

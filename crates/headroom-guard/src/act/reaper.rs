@@ -2,34 +2,26 @@
 //! victim's mmap lock (mm/oom_kill.c), which the victim may hold for as long as hundreds of others leave it no
 //! processor. A guard that called it in its loop stood still for half a minute in a fork bomb.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::{io, thread};
 
 use headroom_sys::own;
 use headroom_sys::process::Target;
 
-#[derive(Debug, Default)]
-struct Shared {
-    /// Whose memory is to be taken back next.
-    next: Mutex<Option<Target>>,
-    asked: Condvar,
-}
+use crate::desk::Desk;
 
-impl Shared {
-    fn next(&self) -> MutexGuard<'_, Option<Target>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Whose memory is to be taken back next.
+type Next = Option<Target>;
 
 /// The reaping thread's other end.
 #[derive(Debug)]
-pub(crate) struct Reaper(Arc<Shared>);
+pub(crate) struct Reaper(Arc<Desk<Next>>);
 
 impl Reaper {
     /// Starts the thread; it runs for as long as the program.
     pub(crate) fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let of_thread = Arc::clone(&shared);
+        let desk = Arc::new(Desk::new(None));
+        let of_thread = Arc::clone(&desk);
         let run = move || {
             // As the loop: the memory is wanted at once, and it always comes back to wait.
             let _as_it_is_without_the_right = own::run_in_real_time();
@@ -39,26 +31,24 @@ impl Reaper {
             }
         };
         thread::Builder::new().name("reaper".into()).stack_size(64 * 1024).spawn(run)?;
-        Ok(Self(shared))
+        Ok(Self(desk))
     }
 
     /// Has the memory of a process taken back that was sent a signal to end. Never waits, never allocates: while
     /// the thread hangs, only the last one asked for is kept, and the others end by themselves.
     pub(super) fn reap(&self, target: &Target) {
         if let Ok(target) = target.try_clone() {
-            *self.0.next() = Some(target);
-            self.0.asked.notify_one();
+            *self.0.at() = Some(target);
+            self.0.ring();
         }
     }
 }
 
-fn take(shared: &Shared) -> Target {
-    let mut next = shared.next();
+fn take(desk: &Desk<Next>) -> Target {
     loop {
-        if let Some(target) = next.take() {
+        if let Some(target) = desk.wait_for(Option::is_some).take() {
             return target;
         }
-        next = shared.asked.wait(next).unwrap_or_else(PoisonError::into_inner);
     }
 }
 

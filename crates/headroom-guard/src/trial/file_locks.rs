@@ -3,13 +3,15 @@
 //! milliseconds.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
 use headroom_core::snapshot::Moment;
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
+
+use crate::desk::Desk;
 
 /// From one reading to the next.
 const EVERY: Duration = Duration::from_millis(250);
@@ -19,38 +21,27 @@ const MOST: usize = 128;
 /// One that holds a lock, and one that waits for it.
 pub(super) type Pair = (i32, i32);
 
+/// What was read last.
 #[derive(Debug, Default)]
-struct Desk {
+struct Latest {
     wanted: bool,
     /// When the last reading began.
     began: Moment,
     pairs: Vec<Pair>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    desk: Mutex<Desk>,
-    wanted: Condvar,
-}
-
-impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The readers' other end.
 #[derive(Debug)]
-pub(super) struct FileLocks(Arc<Shared>);
+pub(super) struct FileLocks(Arc<Desk<Latest>>);
 
 impl FileLocks {
     /// Starts the reader of the `/proc` under this root; it runs for as long as the program.
     pub(super) fn start(root: &Path) -> io::Result<Self> {
         let mut proc =
             Proc::open_for_files(root).map_err(|error| io::Error::other(error.to_string()))?;
-        let shared = Arc::new(Shared::default());
-        shared.desk().pairs.reserve(MOST);
-        let of_reader = Arc::clone(&shared);
+        let latest = Latest { pairs: Vec::with_capacity(MOST), ..Latest::default() };
+        let desk = Arc::new(Desk::new(latest));
+        let of_reader = Arc::clone(&desk);
         let run = move || {
             let mut found = Vec::with_capacity(MOST);
             loop {
@@ -58,27 +49,23 @@ impl FileLocks {
             }
         };
         thread::Builder::new().name("file-locks".into()).stack_size(256 * 1024).spawn(run)?;
-        Ok(Self(shared))
+        Ok(Self(desk))
     }
 
     /// What was read last, each pair with when that reading began; asks for another one where that is old.
     /// Never waits for one, never allocates.
     pub(super) fn latest(&self, now: Moment, mut f: impl FnMut(Moment, Pair)) {
-        let mut desk = self.0.desk();
-        if now.since(desk.began) >= EVERY && !desk.wanted {
-            desk.wanted = true;
-            self.0.wanted.notify_one();
+        let mut latest = self.0.at();
+        if now.since(latest.began) >= EVERY && !latest.wanted {
+            latest.wanted = true;
+            self.0.ring();
         }
-        desk.pairs.iter().for_each(|pair| f(desk.began, *pair));
+        latest.pairs.iter().for_each(|pair| f(latest.began, *pair));
     }
 }
 
-fn read_one(shared: &Shared, proc: &mut Proc, found: &mut Vec<Pair>) {
-    let mut desk = shared.desk();
-    while !desk.wanted {
-        desk = shared.wanted.wait(desk).unwrap_or_else(PoisonError::into_inner);
-    }
-    drop(desk);
+fn read_one(desk: &Desk<Latest>, proc: &mut Proc, found: &mut Vec<Pair>) {
+    drop(desk.wait_for(|latest| latest.wanted));
     let began = own::now();
     found.clear();
     let _no_file_locks = proc.lock_waiters(&mut |holder, waiter| {
@@ -86,7 +73,7 @@ fn read_one(shared: &Shared, proc: &mut Proc, found: &mut Vec<Pair>) {
             found.push((holder, waiter));
         }
     });
-    let mut desk = shared.desk();
-    (desk.began, desk.wanted) = (began, false);
-    std::mem::swap(&mut desk.pairs, found);
+    let mut latest = desk.at();
+    (latest.began, latest.wanted) = (began, false);
+    std::mem::swap(&mut latest.pairs, found);
 }

@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -20,6 +20,8 @@ use headroom_sys::file::Preallocated;
 use headroom_sys::own;
 use headroom_sys::proc::Proc;
 use headroom_sys::sockets::{UnixSocket, UnixSockets};
+
+use crate::desk::Desk;
 
 /// From one look to the next while it is not known yet of a young stop, and otherwise.
 const SOON: Duration = Duration::from_millis(8);
@@ -35,8 +37,9 @@ const SERVERS: [&[u8]; 2] = [b"mariadbd", b"mysqld"];
 /// What systemd listens on, whose sockets lead to no database.
 const SYSTEMD: &[u8] = b"/run/systemd/";
 
+/// Of whom it is to be found out.
 #[derive(Debug, Default)]
-struct Desk {
+struct Wish {
     wanted: bool,
     /// When the last look began, and whether it was found out of all.
     began: Moment,
@@ -45,21 +48,9 @@ struct Desk {
     servers: Vec<i32>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    desk: Mutex<Desk>,
-    wanted: Condvar,
-}
-
-impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The thread's other end.
 #[derive(Debug)]
-pub(super) struct Servants(Arc<Shared>);
+pub(super) struct Servants(Arc<Desk<Wish>>);
 
 impl Servants {
     /// Starts the thread, which writes what it finds out into this directory and runs for as long as the
@@ -70,13 +61,12 @@ impl Servants {
         let file = Preallocated::open(&runtime_dir.join(SERVED), length)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let sockets = UnixSockets::open().map_err(|error| io::Error::other(error.to_string()))?;
-        let shared = Arc::new(Shared::default());
-        {
-            let mut desk = shared.desk();
-            desk.stops.reserve(MOST_HELD);
-            desk.servers.reserve(MOST_SERVERS);
-        }
-        let of_thread = Arc::clone(&shared);
+        let desk = Arc::new(Desk::new(Wish {
+            stops: Vec::with_capacity(MOST_HELD),
+            servers: Vec::with_capacity(MOST_SERVERS),
+            ..Wish::default()
+        }));
+        let of_thread = Arc::clone(&desk);
         let run = move || {
             // As whoever asks: it always comes back to wait.
             let _as_it_is_without_the_right = own::run_in_real_time();
@@ -88,18 +78,18 @@ impl Servants {
             }
         };
         thread::Builder::new().name("servants".into()).stack_size(256 * 1024).spawn(run)?;
-        Ok(Self(shared))
+        Ok(Self(desk))
     }
 
     /// Has it found out of those who are stopped, where that is not known yet or long ago. Never waits for it,
     /// never allocates.
     pub(super) fn find<'h>(&self, stops: impl Iterator<Item = &'h Held>, snapshot: &Snapshot) {
-        let Ok(mut desk) = self.0.desk.try_lock() else { return };
+        let Some(mut desk) = self.0.if_free() else { return };
         if desk.wanted {
             return;
         }
         let now = own::now();
-        let Desk { stops: known, servers, wanted, began, knows_all } = &mut *desk;
+        let Wish { stops: known, servers, wanted, began, knows_all } = &mut *desk;
         let (mut count, mut is_new, mut is_young) = (0, false, false);
         for stop in stops.take(MOST_HELD) {
             is_new |= known.get(count) != Some(stop);
@@ -119,7 +109,7 @@ impl Servants {
         let all = snapshot.processes.iter().filter(|p| is_server(p)).map(|p| p.id.pid);
         servers.extend(all.take(MOST_SERVERS));
         *wanted = true;
-        self.0.wanted.notify_one();
+        self.0.ring();
     }
 }
 
@@ -129,23 +119,20 @@ fn is_server(process: &Process) -> bool {
         && SERVERS.contains(&process.comm.as_bytes())
 }
 
-fn find_once(shared: &Shared, finder: &mut Finder, file: &Preallocated) {
-    let mut desk = shared.desk();
-    while !desk.wanted {
-        desk = shared.wanted.wait(desk).unwrap_or_else(PoisonError::into_inner);
-    }
-    desk.began = own::now();
+fn find_once(desk: &Desk<Wish>, finder: &mut Finder, file: &Preallocated) {
+    let mut wish = desk.wait_for(|wish| wish.wanted);
+    wish.began = own::now();
     finder.stops.clear();
-    finder.stops.extend_from_slice(&desk.stops);
+    finder.stops.extend_from_slice(&wish.stops);
     finder.servers.clear();
-    finder.servers.extend_from_slice(&desk.servers);
-    drop(desk);
+    finder.servers.extend_from_slice(&wish.servers);
+    drop(wish);
     finder.find();
     // Without it the agent goes by what it can see itself.
     let _unsaid = file.write_at(0, &Served::encode(&finder.found));
-    let mut desk = shared.desk();
-    desk.knows_all = finder.found.len() == finder.stops.len();
-    desk.wanted = false;
+    let mut wish = desk.at();
+    wish.knows_all = finder.found.len() == finder.stops.len();
+    wish.wanted = false;
 }
 
 /// One connection at its server's end.

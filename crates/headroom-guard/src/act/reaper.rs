@@ -80,7 +80,7 @@ mod tests {
         let reaper = Reaper(Arc::default());
         targets.iter().for_each(|target| reaper.reap(target));
         assert_eq!(take(&reaper.0).id(), targets[1].id());
-        assert!(reaper.0.next().is_none());
+        assert!(reaper.0.at().is_none());
 
         let reaper = Reaper::start().unwrap();
         targets[0].kill().unwrap();

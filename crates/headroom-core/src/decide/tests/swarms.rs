@@ -220,3 +220,36 @@ fn with_swap_a_floor_that_is_reached_at_rest_is_no_reason_and_a_moving_one_is() 
     assert_eq!(storm(0), [0; 0]);
     assert_eq!(storm(1000), [100]);
 }
+
+#[test]
+fn what_the_list_had_no_room_for_ends_without_another_scan() {
+    let mut node = Node::new(shop());
+    for n in 0..120 {
+        node.growers.push(small(100 + n, 77));
+    }
+    for _ in 0..50 {
+        node.act();
+        if !reliefs(&node).is_empty() {
+            break;
+        }
+        node.pass(Duration::from_millis(20));
+    }
+    let mut ended = 0;
+    for _ in 0..8 {
+        let told = node.actions.iter().filter(|a| matches!(a, Action::EndToo { .. })).count();
+        ended += told;
+        if node.actions.len() < node.actions.capacity() {
+            break;
+        }
+        // Whoever was sent its signal is on its way out, as the guard notes it.
+        for process in &mut node.snapshot.processes {
+            process.ending |= node.ending_at.iter().any(|(id, _)| *id == process.id);
+        }
+        decide(&mut node.state, &node.snapshot, &node.policy, &mut node.actions);
+        assert!(!node.actions.iter().any(Action::is_scan));
+        node.carry_out();
+    }
+    let reliefs = reliefs(&node);
+    assert!(matches!(reliefs[..], [Relief::KillFamily { members: 120, .. }]), "{reliefs:?}");
+    assert_eq!(ended, 119, "and the one that is waited for");
+}

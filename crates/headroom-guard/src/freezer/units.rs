@@ -22,6 +22,9 @@ const HEAD: usize = 16;
 const STILL_EVERY: Duration = Duration::from_micros(200);
 /// ... and that many times. What is in the middle of a call into the kernel stands still after it.
 const STILL_TRIES: u32 = 40;
+/// So often in a row a process of a frozen unit did not look frozen: this kernel does not show it. Once may be one
+/// that lost the processor on its way to sleep.
+const BLIND_AFTER: u32 = 4;
 
 /// A unit that is frozen.
 #[derive(Debug)]
@@ -37,8 +40,8 @@ pub(crate) struct Units {
     tree: FreezerTree,
     file: Option<Preallocated>,
     places: [Option<Frozen>; MOST],
-    /// This kernel does not show that a process is frozen: the guard would take it for running.
-    is_blind: bool,
+    /// How often in a row a frozen process did not look so: the guard would take it for running.
+    unseen: u32,
 }
 
 impl Units {
@@ -52,7 +55,7 @@ impl Units {
         let mut proc = Proc::open_for_files(root).map_err(FileError::Read)?;
         let file = open_file(runtime_dir)?;
         let mut units =
-            Self { tree, file: Some(file), places: [const { None }; MOST], is_blind: false };
+            Self { tree, file: Some(file), places: [const { None }; MOST], unseen: 0 };
         for id in jobs {
             let _it_is_thawed = units.take_over(&mut proc, id);
         }
@@ -89,7 +92,7 @@ impl Units {
 
     /// Freezes the unit that a process is alone in; false when that is not to be.
     pub(super) fn freeze(&mut self, proc: &mut Proc, id: ProcessId) -> bool {
-        !self.is_blind && self.try_to_freeze(proc, id).unwrap_or(false)
+        self.unseen < BLIND_AFTER && self.try_to_freeze(proc, id).unwrap_or(false)
     }
 
     fn try_to_freeze(&mut self, proc: &mut Proc, id: ProcessId) -> Result<bool, ReadError> {
@@ -116,18 +119,23 @@ impl Units {
             return Err(error);
         }
         let unit = &self.places[at].insert(Frozen { id, unit }).unit;
-        let stands_still = (0..STILL_TRIES).any(|_| {
-            let frozen = unit.is_frozen().unwrap_or(true);
-            if !frozen {
-                std::thread::sleep(STILL_EVERY);
+        let mut is_unseen = false;
+        for _ in 0..STILL_TRIES {
+            let stands_still = unit.is_frozen().unwrap_or(true);
+            // Its process follows a moment later, and may be gone.
+            let is_seen = proc.is_frozen(id.pid) == Ok(true) || proc.stat(id.pid).is_err();
+            is_unseen = stands_still && !is_seen;
+            if stands_still && is_seen {
+                break;
             }
-            frozen
-        });
-        if stands_still && proc.is_frozen(id.pid) != Ok(true) && proc.stat(id.pid).is_ok() {
-            self.is_blind = true;
+            std::thread::sleep(STILL_EVERY);
+        }
+        if is_unseen {
+            self.unseen += 1;
             self.thaw(id);
             return Ok(false);
         }
+        self.unseen = 0;
         Ok(true)
     }
 
@@ -172,7 +180,7 @@ pub(crate) fn thaw_left(root: &Path, runtime_dir: &Path) -> Result<usize, FileEr
     let tree = FreezerTree::open(root).map_err(FileError::Read)?;
     let file = open_file(runtime_dir)?;
     let places = [const { None }; MOST];
-    Ok(Units { tree, file: Some(file), places, is_blind: false }.thaw_written())
+    Ok(Units { tree, file: Some(file), places, unseen: 0 }.thaw_written())
 }
 
 fn open_file(runtime_dir: &Path) -> Result<Preallocated, FileError> {

@@ -41,6 +41,8 @@ const MISSED: Duration = Duration::from_secs(1);
 /// ... and while memory is not short for this long: a process that is starting on a busy machine may hold its
 /// own lock for some milliseconds, and whoever is born meanwhile is to be classed all the same.
 const MISSED_AT_EASE: Duration = Duration::from_millis(25);
+/// The kernel's threads are asked this often whether they still are, where births are heard.
+const THREADS: Duration = Duration::from_secs(60);
 /// When the table is this full, in per cent, those that have ended are looked for ...
 const FULL: usize = 75;
 /// ... so many entries at each birth.
@@ -74,8 +76,9 @@ struct Memo {
 #[derive(Debug)]
 pub(crate) struct Table {
     pids: Vec<i32>,
-    /// Threads of the kernel's that the last scan found.
+    /// Threads of the kernel's, and when all of them were last asked whether they still are.
     threads: Vec<i32>,
+    threads_asked: Moment,
     turns: Turns,
     memos: Vec<Memo>,
     next_processes: Vec<Process>,
@@ -110,6 +113,7 @@ impl Table {
         Self {
             pids: Vec::with_capacity(LEAST_ROOM),
             threads: Vec::with_capacity(LEAST_ROOM),
+            threads_asked: Moment::default(),
             turns: Turns::new(),
             memos: Vec::with_capacity(LEAST_ROOM),
             next_processes: Vec::with_capacity(LEAST_ROOM),
@@ -378,9 +382,15 @@ impl Table {
         self.pids.sort_unstable();
         self.next_processes.clear();
         self.next_memos.clear();
-        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot, now) };
-        if all {
+        let passed = if all { Passed::Nobody } else { self.turns.next(snapshot, now, self.hasty) };
+        // Where births are heard, whoever has the number of a thread that ended is known.
+        let asks_threads = !heard || now.since(self.threads_asked) >= THREADS;
+        if all && asks_threads {
             self.threads.clear();
+            self.threads_asked = now;
+        }
+        let known_threads = self.threads.len();
+        if all {
             (self.malformed, self.forbidden) = (0, 0);
         }
         self.again.begin(heard, all, snapshot.processes.len());
@@ -396,8 +406,8 @@ impl Table {
                 Some(process) => passed.passes(process),
                 // Of many who are new the rest waits for the next look.
                 None => {
-                    let is_thread = || self.threads.binary_search(&pid).is_ok();
-                    !all && (is_thread() || own::now().since(began) > NEWCOMERS)
+                    let is_thread = || self.threads[..known_threads].binary_search(&pid).is_ok();
+                    is_thread() || (!all && own::now().since(began) > NEWCOMERS)
                 }
             };
             if passes {
@@ -470,6 +480,7 @@ impl Table {
             self.next_processes.push(process);
             self.next_memos.push(memo);
         }
+        self.threads.sort_unstable();
         std::mem::swap(&mut snapshot.processes, &mut self.next_processes);
         std::mem::swap(&mut self.memos, &mut self.next_memos);
         snapshot.scanned = now;

@@ -63,6 +63,10 @@ const SCAN_AT_REST: Duration = Duration::from_secs(1);
 /// The same where births are heard: what is left for a scan is who ended, who took another's value, and what
 /// those hold that are not watched. While memory stands still, that is no news.
 const SCAN_HEARD: Duration = Duration::from_secs(30);
+/// The same while jobs are watched: those are looked at without it.
+const SCAN_WATCHING: Duration = Duration::from_secs(5);
+/// The same while memory moves.
+const SCAN_MOVING: Duration = Duration::from_secs(2);
 /// Where births are heard and memory moves, this for each that is there: a scan of all takes its time, and in a fork
 /// bomb it is no news.
 const SCAN_EACH_AT_REST: Duration = Duration::from_millis(2);
@@ -328,11 +332,14 @@ fn rest_between_scans(state: &mut State, snapshot: &Snapshot) -> Duration {
     if !snapshot.births_heard {
         return SCAN_AT_REST;
     }
-    if !snapshot.nameless && stands_still && !state.admission.watches_any() {
-        return SCAN_HEARD;
-    }
+    let often = match () {
+        () if snapshot.nameless => SCAN_AT_REST,
+        () if !stands_still => SCAN_MOVING,
+        () if state.admission.watches_any() => SCAN_WATCHING,
+        () => return SCAN_HEARD,
+    };
     let count = u32::try_from(snapshot.processes.len()).unwrap_or(u32::MAX);
-    SCAN_AT_REST.max(SCAN_EACH_AT_REST.saturating_mul(count)).min(SCAN_HEARD)
+    often.max(SCAN_EACH_AT_REST.saturating_mul(count)).min(SCAN_HEARD)
 }
 
 /// After each scan: who does not yet carry what the class asks for. Last in the list, since nobody

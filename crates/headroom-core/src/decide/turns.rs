@@ -19,6 +19,8 @@ const SCAN_GROWING_SLOWLY: Duration = Duration::from_millis(120);
 const SCAN_EACH: Duration = Duration::from_millis(1);
 /// How often while one waits and none grows.
 const SCAN_WAITING: Duration = Duration::from_millis(250);
+/// How often while one is kept track of and none waits: how long it ran is to be known.
+const SCAN_RUNNING: Duration = Duration::from_secs(1);
 /// How often it is looked whether somebody waits for a paused job that could hold a lock.
 const ON_TRIAL: Duration = Duration::from_millis(25);
 /// Memory that goes faster than this, a second, goes to somebody who may be a job.
@@ -90,16 +92,21 @@ pub(super) fn admit(
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let growing = || SCAN_GROWING.max(SCAN_EACH.saturating_mul(who_may_go(snapshot)));
-    let often = match () {
-        () if falls || state.minds_the_young(snapshot) => growing(),
-        () if state.admission.any_grows(snapshot.at) => growing().max(SCAN_GROWING_SLOWLY),
-        () if state.admission.holds_any() || state.admission.takes_over() => SCAN_WAITING,
+    let waiting = || state.admission.holds_any() || state.admission.takes_over();
+    let (often, wait) = match () {
+        () if falls || state.minds_the_young(snapshot) => (growing(), growing()),
+        () if state.admission.any_grows(snapshot.at) => {
+            let slowly = growing().max(SCAN_GROWING_SLOWLY);
+            (slowly, slowly)
+        }
+        () if waiting() => (SCAN_WAITING, SCAN_WAITING),
+        () if state.admission.watches_any() => (SCAN_RUNNING, SLOWEST),
         () => return SLOWEST,
     };
     if snapshot.at.since(snapshot.scanned) >= often && !actions.iter().any(Action::is_scan) {
         actions.push(Action::ScanToChoose);
     }
-    if state.admission.any_on_trial(snapshot.at) { often.min(ON_TRIAL) } else { often }
+    if state.admission.any_on_trial(snapshot.at) { wait.min(ON_TRIAL) } else { wait }
 }
 
 fn who_may_go(snapshot: &Snapshot) -> u32 {

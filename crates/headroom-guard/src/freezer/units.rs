@@ -54,8 +54,7 @@ impl Units {
         let tree = FreezerTree::open(root).map_err(FileError::Read)?;
         let mut proc = Proc::open_for_files(root).map_err(FileError::Read)?;
         let file = open_file(runtime_dir)?;
-        let mut units =
-            Self { tree, file: Some(file), places: [const { None }; MOST], unseen: 0 };
+        let mut units = Self { tree, file: Some(file), places: [const { None }; MOST], unseen: 0 };
         for id in jobs {
             let _it_is_thawed = units.take_over(&mut proc, id);
         }

@@ -99,7 +99,7 @@ fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_tu
     snapshot.processes.push(of_size(9000, Class::Essential, 500));
     let mut looked_at = vec![0; 2000];
     for _ in 0..13 {
-        let passed = turns.next(&snapshot, Moment(1_000_000_000));
+        let passed = turns.next(&snapshot, Moment(1_000_000_000), false);
         for (process, count) in snapshot.processes.iter().zip(&mut looked_at) {
             *count += u32::from(!passed.passes(process));
         }
@@ -112,30 +112,43 @@ fn of_very_many_who_may_go_the_largest_are_looked_at_always_and_the_others_in_tu
 }
 
 #[test]
-fn who_stands_still_is_looked_at_four_times_a_second_and_at_once_after_a_stop() {
+fn some_of_those_who_stand_still_are_looked_at_each_time_and_all_after_a_stop() {
     let began = Moment(100_000_000_000);
-    let mut waits = of_size(10, Class::Expendable, 50);
-    waits.paused = true;
-    let shell = of_size(11, Class::Expendable, 1);
-    let mut newborn = of_size(12, Class::Expendable, 1);
+    let mut processes = Vec::new();
+    for pid in 10..30 {
+        let mut process = of_size(pid, Class::Expendable, if pid % 2 == 0 { 50 } else { 1 });
+        process.paused = pid % 2 == 0;
+        processes.push(process);
+    }
+    let mut newborn = of_size(30, Class::Expendable, 1);
     newborn.id.start_ticks = began.0 / 10_000_000;
-    let runs = of_size(13, Class::Expendable, 50);
-    let snapshot = Snapshot { processes: vec![waits, shell, newborn, runs], ..Snapshot::default() };
+    processes.extend([newborn, of_size(31, Class::Expendable, 50)]);
+    let snapshot = Snapshot { processes, ..Snapshot::default() };
     let mut turns = Turns::new();
-    let mut looked_at = [0; 4];
-    let mut look = |turns: &mut Turns, ms: u64| {
-        let passed = turns.next(&snapshot, began.after(Duration::from_millis(ms)));
-        for (process, count) in snapshot.processes.iter().zip(&mut looked_at) {
-            *count += i32::from(!passed.passes(process));
-        }
-        looked_at
+    let mut looks = |ms: u64, hasty: bool| -> Vec<u32> {
+        let passed = turns.next(&snapshot, began.after(Duration::from_millis(ms)), hasty);
+        snapshot.processes.iter().map(|p| u32::from(!passed.passes(p))).collect()
     };
-    (0..20).for_each(|nth| {
-        look(&mut turns, 50 * nth);
-    });
-    assert_eq!(look(&mut turns, 1000), [5, 5, 21, 21]);
+    assert_eq!(looks(0, false), [1; 22], "of whom nothing is known yet");
+    let mut sum_of = |times: &mut dyn Iterator<Item = u64>, hasty: bool| {
+        let mut counts = vec![0; 22];
+        for ms in times {
+            let looked_at = looks(ms, hasty);
+            assert!(looked_at[..20].iter().sum::<u32>() <= if hasty { 4 } else { 1 });
+            counts.iter_mut().zip(&looked_at).for_each(|(count, looked_at)| *count += looked_at);
+        }
+        counts
+    };
+    let second = sum_of(&mut (1..=20).map(|nth| nth * 50), false);
+    assert_eq!(second, [[1; 20].as_slice(), &[20, 20]].concat());
+    let hasty = sum_of(&mut (1..=20).map(|nth| 1000 + nth * 50), true);
+    assert_eq!(hasty, [[4; 20].as_slice(), &[20, 20]].concat());
     turns.look_at_all();
-    assert_eq!(look(&mut turns, 1010), [6, 6, 22, 22]);
+    let passed = turns.next(&snapshot, began.after(Duration::from_millis(2010)), false);
+    assert!(snapshot.processes.iter().all(|process| !passed.passes(process)));
+    // Whoever comes after a long time finds all of them waiting for their turn.
+    let passed = turns.next(&snapshot, began.after(Duration::from_millis(3010)), false);
+    assert!(snapshot.processes.iter().all(|process| !passed.passes(process)));
 }
 
 #[test]

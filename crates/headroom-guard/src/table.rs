@@ -41,7 +41,8 @@ const MISSED: Duration = Duration::from_secs(1);
 /// ... and while memory is not short for this long: a process that is starting on a busy machine may hold its
 /// own lock for some milliseconds, and whoever is born meanwhile is to be classed all the same.
 const MISSED_AT_EASE: Duration = Duration::from_millis(25);
-/// The kernel's threads are asked this often whether they still are, where births are heard.
+/// The kernel's threads are asked this often whether they still are, where births are heard: the number of one that
+/// ended is given away again only after all others were.
 const THREADS: Duration = Duration::from_secs(60);
 /// When the table is this full, in per cent, those that have ended are looked for ...
 const FULL: usize = 75;
@@ -383,7 +384,6 @@ impl Table {
         self.next_processes.clear();
         self.next_memos.clear();
         let passed = if all { Passed::Nobody } else { self.turns.next(snapshot, now, self.hasty) };
-        // Where births are heard, whoever has the number of a thread that ended is known.
         let asks_threads = !heard || now.since(self.threads_asked) >= THREADS;
         if all && asks_threads {
             self.threads.clear();

@@ -6,6 +6,7 @@
 mod abilities;
 mod act;
 mod birth;
+mod breath;
 mod desk;
 #[cfg(test)]
 mod faults;

@@ -34,11 +34,9 @@ const KINDS: [Kind; 3] = [Kind::Exec, Kind::Uid, Kind::Comm];
 const EXAMINED: usize = 16;
 /// Messages read in one go, each in about 1 µs.
 const MESSAGES: usize = 128;
-/// After a go that left something undone, everybody else has as long a turn, and this long at the least: whoever starts
-/// programs or changes names in a loop cannot have the guard, which runs before all others, take a core whole.
+/// After a go that left something undone, everybody else has as long a turn: whoever starts programs
+/// or changes names in a loop cannot have the guard, which runs before all others, take a core whole.
 const REST: Duration = Duration::from_millis(1);
-/// No longer than this, be the go one with a scan of all.
-const LONGEST_REST: Duration = Duration::from_millis(20);
 /// After a loss all processes are scanned, but not again before this time is over.
 const BETWEEN_SCANS: Duration = Duration::from_millis(250);
 
@@ -60,10 +58,8 @@ pub(crate) struct Births {
     /// When all were last scanned for a loss.
     made_good: Option<Moment>,
     sweep: Option<Sweep>,
-    /// Out of the waiter's sight.
+    /// Out of the waiter's sight for [`REST`].
     resting: bool,
-    /// How long the last go took.
-    took: Duration,
     /// An expendable began, which may become a job that has to wait.
     newborn: bool,
 }
@@ -129,7 +125,6 @@ impl Births {
             made_good: None,
             sweep: None,
             resting: false,
-            took: Duration::ZERO,
             newborn: false,
         }
     }
@@ -163,9 +158,9 @@ impl Births {
     }
 
     /// How long it may be left alone when nothing new is heard.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) const fn patience(&self) -> Duration {
         if self.resting || self.sweep.is_some() {
-            self.took.clamp(REST, LONGEST_REST)
+            REST
         } else if self.lost {
             BETWEEN_SCANS
         } else {
@@ -207,7 +202,6 @@ impl Births {
             }
         }
         self.make_good(senses, policy, hands, now);
-        self.took = own::now().since(now);
     }
 
     /// Has the waiter look away for a while, or look again.

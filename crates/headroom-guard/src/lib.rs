@@ -6,7 +6,6 @@
 mod abilities;
 mod act;
 mod birth;
-mod breath;
 mod desk;
 #[cfg(test)]
 mod faults;

@@ -148,15 +148,9 @@ impl Senses {
         low_zone || stalls || is_low(memory.total, memory.available)
     }
 
-    /// Whether no memory is left for the guard's own calls.
-    pub(crate) fn is_out(&self) -> bool {
-        self.readiness.is_out(own::now())
-    }
-
     /// Looks at every process, or at those who may go.
     pub(crate) fn scan(&mut self, policy: &Policy, whom: Whom) -> Result<(), ReadError> {
         self.has_scanned = true;
-        self.table.set_breathes(!self.is_out());
         self.table.scan(&mut self.proc, &mut self.snapshot, policy, whom, own::now())
     }
 

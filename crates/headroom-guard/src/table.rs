@@ -15,7 +15,6 @@ use headroom_sys::ReadError;
 use headroom_sys::own;
 use headroom_sys::proc::{MOST_READY, Proc, Stat};
 
-use crate::breath::Breath;
 use crate::protect;
 use again::Again;
 use examine::{Kin, Relations, examine, forked, look_whether_waiting, weigh};
@@ -98,10 +97,6 @@ pub(crate) struct Table {
     /// From which pid on those that have ended are looked for next.
     look_from: i32,
     again: Again,
-    /// Memory is left, so that a scan may be done in slices ...
-    breathes: bool,
-    /// ... and how long the last one worked in all of them.
-    pub(crate) worked: Duration,
     /// Entries of /proc that could not be understood in the last scan.
     pub(crate) malformed: u32,
     /// Processes that could not be read for want of rights in the last scan.
@@ -130,8 +125,6 @@ impl Table {
             names_again: Moment::default(),
             look_from: 0,
             again: Again::default(),
-            breathes: false,
-            worked: Duration::ZERO,
             malformed: 0,
             forbidden: 0,
             frozen: Vec::with_capacity(headroom_api::trial::MOST_HELD),
@@ -279,11 +272,6 @@ impl Table {
         self.names_left = if hasty { NAMES } else { u32::MAX };
     }
 
-    /// Takes in whether memory is left, so that long work may be done in slices.
-    pub(crate) const fn set_breathes(&mut self, breathes: bool) {
-        self.breathes = breathes;
-    }
-
     /// Examines a process, at a scan or at its birth, and says whether its command line was left out for
     /// haste. One that took long is the last for a while.
     fn examine(
@@ -388,7 +376,7 @@ impl Table {
     ) -> Result<(), ReadError> {
         let heard = snapshot.births_heard;
         let all = whom == Whom::All || !heard;
-        let mut breath = Breath::begin(self.breathes);
+        let began = own::now();
         self.pids.clear();
         let pids = &mut self.pids;
         proc.each_pid(&mut |pid| pids.push(pid))?;
@@ -410,7 +398,6 @@ impl Table {
         let mut known = 0;
         for at in 0..self.pids.len() {
             let pid = self.pids[at];
-            breath.take();
             while snapshot.processes.get(known).is_some_and(|p| p.id.pid < pid) {
                 known += 1;
             }
@@ -420,7 +407,7 @@ impl Table {
                 // Of many who are new the rest waits for the next look.
                 None => {
                     let is_thread = || self.threads[..known_threads].binary_search(&pid).is_ok();
-                    is_thread() || (!all && breath.worked() > NEWCOMERS)
+                    is_thread() || (!all && own::now().since(began) > NEWCOMERS)
                 }
             };
             if passes {
@@ -497,7 +484,6 @@ impl Table {
         std::mem::swap(&mut snapshot.processes, &mut self.next_processes);
         std::mem::swap(&mut self.memos, &mut self.next_memos);
         snapshot.scanned = now;
-        self.worked = breath.worked();
         if all {
             snapshot.nameless = self.memos.iter().any(|memo| memo.nameless);
             snapshot.scanned_all = now;

@@ -20,7 +20,6 @@ use headroom_sys::wait::{Bell, Waiter};
 
 use crate::act::Hands;
 use crate::birth::Births;
-use crate::breath::Breath;
 use crate::options::Options;
 use crate::peers;
 use crate::policy_files::load_policy;
@@ -100,15 +99,15 @@ enum Pressing {
     Now,
 }
 
-/// When the next scan may begin after one that began then and worked so long, the turns it left to others aside. The
-/// guard runs before all others: a node with so many processes that looking at them takes long would have nothing else
-/// done. At rest it takes a fifth of a core, a third while many begin, in a storm half of one. What is left of memory is
-/// looked at meanwhile, which takes nothing.
-fn rests_until((began, worked): (Moment, Duration), pressing: Pressing) -> Moment {
-    began.after(match pressing {
-        Pressing::Not => worked * 5,
-        Pressing::Soon => worked * 3,
-        Pressing::Now => worked * 2,
+/// When the next scan may begin after the last one. The guard runs before all others: a node with so many processes
+/// that looking at them takes long would have nothing else done. At rest it takes a fifth of a core, a third
+/// while many begin, in a storm half of one. What is left of memory is looked at meanwhile, which takes nothing.
+fn rests_until((began, ended): (Moment, Moment), pressing: Pressing) -> Moment {
+    let took = ended.since(began);
+    ended.after(match pressing {
+        Pressing::Not => took * 4,
+        Pressing::Soon => took * 2,
+        Pressing::Now => took,
     })
 }
 
@@ -150,8 +149,8 @@ pub(crate) struct Watch {
     pub(crate) notifier: Option<Notifier>,
     pub(crate) about: Guard,
     pub(crate) woken: Moment,
-    /// When the last scan began and how long it worked.
-    pub(crate) scanned: (Moment, Duration),
+    /// When the last scan began and ended.
+    pub(crate) scanned: (Moment, Moment),
     pub(crate) settling: Settling,
     /// An earlier guard had jobs wait, of whom it is not known yet who goes on.
     pub(crate) takes_over: bool,
@@ -269,7 +268,7 @@ impl Watch {
         table.stopped.extend(self.hands.stopped());
         let began = own::now();
         let scanned = self.senses.scan(&self.policy, whom);
-        self.scanned = (began, self.senses.table.worked);
+        self.scanned = (began, own::now());
         if let Err(error) = &scanned {
             self.recorder.note(Note::Say(format!("/proc: {error}").into()));
         }
@@ -303,11 +302,9 @@ impl Watch {
         let Self { state, senses, policy, actions, .. } = self;
         let wait = decide(state, &senses.snapshot, policy, actions);
         self.stop_ahead();
-        let mut breath = Breath::begin(!self.senses.is_out());
         for at in 0..self.actions.len() {
             let action = self.actions[at];
             self.carry_out(action);
-            breath.take();
         }
         wait.min(self.state.patience(own::now()))
     }

@@ -199,9 +199,9 @@ fn score_was_not_set(watch: &Watch, pid: i32) -> bool {
 #[test]
 fn a_scan_that_takes_long_is_followed_by_a_longer_rest() {
     let at = |ms: u64| Moment(ms * 1_000_000);
-    assert_eq!(rests_until((at(100), Duration::from_millis(3)), Pressing::Not), at(115));
-    assert_eq!(rests_until((at(100), Duration::from_millis(50)), Pressing::Not), at(350));
-    assert_eq!(rests_until((at(100), Duration::from_millis(50)), Pressing::Soon), at(250));
-    assert_eq!(rests_until((at(100), Duration::from_millis(50)), Pressing::Now), at(200));
-    assert_eq!(rests_until((at(100), Duration::ZERO), Pressing::Not), at(100));
+    assert_eq!(rests_until((at(100), at(103)), Pressing::Not), at(115));
+    assert_eq!(rests_until((at(100), at(150)), Pressing::Not), at(350));
+    assert_eq!(rests_until((at(100), at(150)), Pressing::Soon), at(250));
+    assert_eq!(rests_until((at(100), at(150)), Pressing::Now), at(200));
+    assert_eq!(rests_until((at(100), at(100)), Pressing::Not), at(100));
 }

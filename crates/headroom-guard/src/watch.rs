@@ -171,8 +171,8 @@ impl Watch {
                 self.reload();
             }
             let wait = self.turn();
-            if let Some(notifier) = &self.notifier {
-                let _nobody_waits = notifier.watchdog();
+            if let Some(notifier) = &mut self.notifier {
+                let _nobody_waits = notifier.watchdog(own::now());
             }
             let event = self.wait(wait);
             self.woken = own::now();

@@ -1,9 +1,10 @@
 //! What the guard tells systemd about itself (sd_notify(3)), without its library.
 
 use core::time::Duration;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use headroom_core::snapshot::Moment;
 use rustix::fd::OwnedFd;
 use rustix::net::{
     AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with,
@@ -13,14 +14,17 @@ use crate::error::ReadError;
 use crate::own::own_pid;
 use crate::text::decimal;
 
-/// The longest status line that is sent whole.
-const STATUS: usize = 256;
+/// So often in the time that systemd waits for it, it is told that all goes on.
+const TOLD_IN_A_LIMIT: u32 = 4;
 
 /// The socket systemd listens on for this service.
 #[derive(Debug)]
 pub struct Notifier {
     socket: OwnedFd,
     address: SocketAddrUnix,
+    /// How often the watchdog is told; never without one.
+    every: Option<Duration>,
+    told: Option<Moment>,
 }
 
 impl Notifier {
@@ -29,14 +33,16 @@ impl Notifier {
     /// # Errors
     /// When the variable does not name a Unix socket.
     pub fn from_env() -> Result<Option<Self>, ReadError> {
-        std::env::var_os("NOTIFY_SOCKET").map(|address| Self::to(&address)).transpose()
+        let to = |address: OsString| Self::to(&address, watchdog_limit());
+        std::env::var_os("NOTIFY_SOCKET").map(to).transpose()
     }
 
-    /// A notifier to the socket at that path, or of that abstract name when it begins with `@`.
+    /// A notifier to the socket at that path, or of that abstract name when it begins with `@`; with the time that
+    /// systemd waits for a [`watchdog`](Self::watchdog), where it does.
     ///
     /// # Errors
     /// [`ReadError::Malformed`] when it is neither.
-    pub fn to(address: &OsStr) -> Result<Self, ReadError> {
+    pub fn to(address: &OsStr, limit: Option<Duration>) -> Result<Self, ReadError> {
         let address = match address.as_bytes() {
             [b'/', ..] => SocketAddrUnix::new(address),
             [b'@', name @ ..] => SocketAddrUnix::new_abstract_name(name),
@@ -46,7 +52,7 @@ impl Notifier {
             address.map_err(|_| ReadError::Malformed { what: "NOTIFY_SOCKET is too long" })?;
         let socket =
             socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, every: limit.map(|limit| limit / TOLD_IN_A_LIMIT), told: None })
     }
 
     /// The service is up.
@@ -57,11 +63,17 @@ impl Notifier {
         self.send(b"READY=1")
     }
 
-    /// The service is still going round its loop. Hot.
+    /// The service is still going round its loop: call it as often as it does. systemd is told only as often as it
+    /// needs to be, since each time wakes it. Hot.
     ///
     /// # Errors
     /// When nobody takes it.
-    pub fn watchdog(&self) -> Result<(), ReadError> {
+    pub fn watchdog(&mut self, now: Moment) -> Result<(), ReadError> {
+        let Some(every) = self.every else { return Ok(()) };
+        if self.told.is_some_and(|told| now.since(told) < every) {
+            return Ok(());
+        }
+        self.told = Some(now);
         self.send(b"WATCHDOG=1")
     }
 
@@ -73,21 +85,6 @@ impl Notifier {
         self.send(b"STOPPING=1")
     }
 
-    /// What `systemctl status` shows of it, one line; a long one is cut. Hot.
-    ///
-    /// # Errors
-    /// When nobody takes it.
-    pub fn status(&self, text: &str) -> Result<(), ReadError> {
-        let mut message = [0; STATUS];
-        let line = text.bytes().take_while(|byte| *byte != b'\n');
-        let mut len = 0;
-        for (slot, byte) in message.iter_mut().zip(b"STATUS=".iter().copied().chain(line)) {
-            *slot = byte;
-            len += 1;
-        }
-        self.send(message.get(..len).unwrap_or(&message))
-    }
-
     fn send(&self, message: &[u8]) -> Result<(), ReadError> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         sendto(&self.socket, message, flags, &self.address)?;
@@ -96,9 +93,8 @@ impl Notifier {
 }
 
 /// How long systemd waits for a [`Notifier::watchdog`] before it ends the service
-/// (sd_watchdog_enabled(3)): tell it at least twice in that time. `None` without a watchdog.
-#[must_use]
-pub fn watchdog_limit() -> Option<Duration> {
+/// (sd_watchdog_enabled(3)). `None` without a watchdog.
+fn watchdog_limit() -> Option<Duration> {
     let (limit, pid) = (std::env::var_os("WATCHDOG_USEC"), std::env::var_os("WATCHDOG_PID"));
     limit_for(limit.as_deref(), pid.as_deref(), own_pid())
 }
@@ -126,19 +122,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
-        let notifier = Notifier::to(path.as_os_str()).unwrap();
+        let limit = Duration::from_secs(20);
+        let mut notifier = Notifier::to(path.as_os_str(), Some(limit)).unwrap();
+        let at = |secs| Moment::default().after(Duration::from_secs(secs));
         notifier.ready().unwrap();
-        notifier.watchdog().unwrap();
-        notifier.status("guarding\nFDSTORE=1").unwrap();
-        notifier.status(&"x".repeat(1000)).unwrap();
+        for secs in 100..=106 {
+            notifier.watchdog(at(secs)).unwrap();
+        }
         notifier.stopping().unwrap();
         assert_eq!(heard(&manager), "READY=1");
         assert_eq!(heard(&manager), "WATCHDOG=1");
-        assert_eq!(heard(&manager), "STATUS=guarding", "a line feed begins no other field");
-        assert_eq!(heard(&manager).len(), STATUS);
+        assert_eq!(heard(&manager), "WATCHDOG=1", "each 5 s");
         assert_eq!(heard(&manager), "STOPPING=1");
+        Notifier::to(path.as_os_str(), None).unwrap().watchdog(at(100)).unwrap();
         drop(manager);
-        assert!(notifier.watchdog().is_err(), "nobody listens, and that is said");
+        assert!(notifier.watchdog(at(200)).is_err(), "nobody listens, and that is said");
     }
 
     #[test]
@@ -146,7 +144,7 @@ mod tests {
         let name = format!("headroom-test-{}", own_pid());
         let manager =
             UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        Notifier::to(OsStr::new(&format!("@{name}"))).unwrap().ready().unwrap();
+        Notifier::to(OsStr::new(&format!("@{name}")), None).unwrap().ready().unwrap();
         assert_eq!(heard(&manager), "READY=1");
     }
 
@@ -154,7 +152,7 @@ mod tests {
     fn what_is_no_unix_socket_is_malformed() {
         let long = format!("/{}", "x".repeat(200));
         for address in ["", "relative", "vsock:2:1234", long.as_str()] {
-            let refused = Notifier::to(OsStr::new(address));
+            let refused = Notifier::to(OsStr::new(address), None);
             assert!(matches!(refused, Err(ReadError::Malformed { .. })), "{address}");
         }
     }

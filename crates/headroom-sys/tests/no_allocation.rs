@@ -229,11 +229,11 @@ mod no_allocation {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let _manager = UnixDatagram::bind(&path).unwrap();
-        let notifier = Notifier::to(path.as_os_str()).unwrap();
+        let limit = Duration::from_secs(30);
+        let mut notifier = Notifier::to(path.as_os_str(), Some(limit)).unwrap();
         let journal = Preallocated::open(&dir.path().join("journal"), 4096).unwrap();
         let made = allocations(|| {
-            notifier.watchdog().unwrap();
-            notifier.status("guarding").unwrap();
+            notifier.watchdog(own::now()).unwrap();
             journal.write_at(10, b"verdict").unwrap();
             journal.read_at(10, &mut [0; 7]).unwrap();
         });

@@ -92,14 +92,11 @@ pub(super) fn admit(
     }
     let falls = machine.falling_kib_s >= FALLING_KIB_S;
     let growing = || SCAN_GROWING.max(SCAN_EACH.saturating_mul(who_may_go(snapshot)));
-    let waiting = || state.admission.holds_any() || state.admission.takes_over();
+    let each = |often: Duration| (often, often);
     let (often, wait) = match () {
-        () if falls || state.minds_the_young(snapshot) => (growing(), growing()),
-        () if state.admission.any_grows(snapshot.at) => {
-            let slowly = growing().max(SCAN_GROWING_SLOWLY);
-            (slowly, slowly)
-        }
-        () if waiting() => (SCAN_WAITING, SCAN_WAITING),
+        () if falls || state.minds_the_young(snapshot) => each(growing()),
+        () if state.admission.any_grows(snapshot.at) => each(growing().max(SCAN_GROWING_SLOWLY)),
+        () if state.admission.holds_any() || state.admission.takes_over() => each(SCAN_WAITING),
         () if state.admission.watches_any() => (SCAN_RUNNING, SLOWEST),
         () => return SLOWEST,
     };

@@ -92,6 +92,31 @@ fn a_unit_is_frozen_and_thawed_for_its_job() {
 }
 
 #[test]
+fn a_process_that_does_not_look_frozen_is_let_go_on_and_only_four_in_a_row_show_a_blind_kernel() {
+    let Some(mut own) = OwnUnit::new("blind") else { return };
+    let (id, dir, root) = (own.id(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let shown = root.path().join(format!("proc/{}", id.pid));
+    fs::create_dir_all(&shown).unwrap();
+    for name in ["stat", "cgroup"] {
+        fs::copy(format!("/proc/{}/{name}", id.pid), shown.join(name)).unwrap();
+    }
+    let mut proc = Proc::open_for_files(root.path()).unwrap();
+    let mut units = OwnUnit::units(dir.path(), None);
+    let mut freeze = |place: &str| {
+        fs::write(shown.join("wchan"), place).unwrap();
+        let is_frozen = units.freeze(&mut proc, id);
+        units.thaw(id);
+        assert!(own.becomes(false));
+        is_frozen
+    };
+    let unseen = |freeze: &mut dyn FnMut(&str) -> bool, times| (0..times).all(|_| !freeze("0"));
+    assert!(unseen(&mut freeze, 3));
+    assert!(freeze("get_signal"), "three may have lost the processor");
+    assert!(unseen(&mut freeze, 4));
+    assert!(!freeze("get_signal"), "this kernel does not show it");
+}
+
+#[test]
 fn what_a_guard_that_was_killed_left_frozen_is_thawed_by_the_next_though_its_job_is_dead() {
     let Some(mut own) = OwnUnit::new("left") else { return };
     let dir = tempfile::tempdir().unwrap();

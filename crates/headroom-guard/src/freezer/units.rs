@@ -118,23 +118,27 @@ impl Units {
             return Err(error);
         }
         let unit = &self.places[at].insert(Frozen { id, unit }).unit;
-        let mut is_unseen = false;
+        // Whether the process looks frozen, once its unit stands still.
+        let mut is_seen = None;
         for _ in 0..STILL_TRIES {
-            let stands_still = unit.is_frozen().unwrap_or(true);
-            // Its process follows a moment later, and may be gone.
-            let is_seen = proc.is_frozen(id.pid) == Ok(true) || proc.stat(id.pid).is_err();
-            is_unseen = stands_still && !is_seen;
-            if stands_still && is_seen {
+            // It follows its unit a moment later, and may be gone.
+            let looks_so = || proc.is_frozen(id.pid) == Ok(true) || proc.stat(id.pid).is_err();
+            is_seen = unit.is_frozen().unwrap_or(true).then(looks_so);
+            if is_seen == Some(true) {
                 break;
             }
             std::thread::sleep(STILL_EVERY);
         }
-        if is_unseen {
-            self.unseen += 1;
-            self.thaw(id);
-            return Ok(false);
+        match is_seen {
+            Some(true) => self.unseen = 0,
+            Some(false) => {
+                self.unseen += 1;
+                self.thaw(id);
+                return Ok(false);
+            }
+            // In the middle of a call into the kernel, which says nothing.
+            None => {}
         }
-        self.unseen = 0;
         Ok(true)
     }
 
